@@ -1,0 +1,40 @@
+package dev.tsumugi.platform;
+
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.Size;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.validation.annotation.Validated;
+
+/**
+ * Settings that all services share.
+ *
+ * @param internalToken shared secret of one deployment, at least 16 characters
+ */
+@ConfigurationProperties("tsumugi")
+@Validated
+public record PlatformProperties(
+        @Size(
+                min = 16,
+                message =
+                        "set tsumugi.internal-token (TSUMUGI_INTERNAL_TOKEN) to a secret of at least 16 characters, the same for all services")
+        String internalToken,
+
+        @Valid @DefaultValue Kafka kafka) {
+
+    /**
+     * @param partitions of each topic when it is created
+     * @param replicas of each partition, 1 for a single broker
+     */
+    public record Kafka(
+            @Min(1) @Max(1000) @DefaultValue("6") int partitions,
+            @Min(1) @Max(7) @DefaultValue("1") short replicas) {}
+
+    /** The token stays out of logs and error messages. */
+    @Override
+    public String toString() {
+        return "PlatformProperties[kafka=" + kafka + "]";
+    }
+}

@@ -1,0 +1,33 @@
+package dev.tsumugi.platform.kafka;
+
+import org.springframework.kafka.core.ConsumerFactory;
+import org.springframework.kafka.core.KafkaTemplate;
+import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
+import org.springframework.kafka.listener.ContainerProperties;
+
+/** Makes the consumers of a service; declare each as a bean so that it starts and stops with the context. */
+public final class RecordWorkersFactory {
+    private final ConsumerFactory<String, byte[]> consumers;
+    private final DeadLetters deadLetters;
+
+    RecordWorkersFactory(ConsumerFactory<String, byte[]> consumers, KafkaTemplate<String, byte[]> kafka) {
+        this.consumers = consumers;
+        this.deadLetters = new DeadLetters(kafka);
+    }
+
+    /**
+     * @param group consumer group; replicas of a service share it
+     * @param threads how many records are processed at once
+     */
+    public RecordWorkers create(String topic, String group, int threads, RecordHandler handler) {
+        ContainerProperties properties = new ContainerProperties(topic);
+        properties.setGroupId(group);
+        properties.setAckMode(ContainerProperties.AckMode.MANUAL);
+        properties.setAsyncAcks(true);
+        properties.setPollTimeout(500);
+        ConcurrentMessageListenerContainer<String, byte[]> container =
+                new ConcurrentMessageListenerContainer<>(consumers, properties);
+        container.setBeanName(group + "." + topic);
+        return new RecordWorkers(group + "." + topic, container, threads, handler, deadLetters);
+    }
+}
