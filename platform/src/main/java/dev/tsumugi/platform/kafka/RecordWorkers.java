@@ -29,12 +29,12 @@ import org.springframework.web.client.ResourceAccessException;
 
 /**
  * Consumes one topic: the poll thread only hands records over, a few workers process them, in order per key. An offset is committed when
- * its record and all before it are done, so a crash or a rebalance repeats records but loses none. When too many wait, the consumer
- * pauses: it keeps its partitions but fetches nothing.
+ * its record and all before it are done, so a crash or a rebalance repeats records but loses none. The consumer keeps its partitions but
+ * fetches nothing while records of the last poll are in work (the container pauses for asynchronous acknowledgments), which bounds what
+ * waits here to {@code max.poll.records}.
  */
 public final class RecordWorkers implements SmartLifecycle {
     private static final Logger log = LoggerFactory.getLogger(RecordWorkers.class);
-    private static final int MAX_WAITING = 256;
     private static final int MAX_ATTEMPTS = 6;
     private static final Duration FIRST_DELAY = Duration.ofMillis(200);
     private static final Duration LONGEST_DELAY = Duration.ofSeconds(10);
@@ -45,7 +45,6 @@ public final class RecordWorkers implements SmartLifecycle {
     private final DeadLetters deadLetters;
     private final int threads;
     private final String name;
-    private final AtomicInteger waiting = new AtomicInteger();
     private final Map<String, CompletableFuture<Void>> lastOfKey = new HashMap<>();
     private @Nullable ExecutorService workers;
     private @Nullable ScheduledExecutorService retries;
@@ -116,9 +115,6 @@ public final class RecordWorkers implements SmartLifecycle {
     private void accept(ConsumerRecord<String, byte[]> record, @Nullable Acknowledgment acknowledgment) {
         if (!running) {
             return;
-        }
-        if (waiting.incrementAndGet() >= MAX_WAITING) {
-            container.pause();
         }
         // Records without a key have no order to keep.
         String key = record.key() == null ? record.partition() + "@" + record.offset() : record.key();
@@ -207,9 +203,6 @@ public final class RecordWorkers implements SmartLifecycle {
             } catch (IllegalStateException e) {
                 log.debug("{}: {} belongs to another consumer by now", name, describe(work.record()));
             }
-        }
-        if (waiting.decrementAndGet() <= MAX_WAITING / 2 && container.isPauseRequested()) {
-            container.resume();
         }
         work.done().complete(null);
     }

@@ -1,5 +1,6 @@
 package dev.tsumugi.platform.kafka;
 
+import java.time.Duration;
 import org.springframework.kafka.core.ConsumerFactory;
 import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
@@ -25,6 +26,8 @@ public final class RecordWorkersFactory {
         properties.setAckMode(ContainerProperties.AckMode.MANUAL);
         properties.setAsyncAcks(true);
         properties.setPollTimeout(500);
+        // Paused means that records are in work: look often whether they are done.
+        properties.setPollTimeoutWhilePaused(Duration.ofMillis(10));
         ConcurrentMessageListenerContainer<String, byte[]> container =
                 new ConcurrentMessageListenerContainer<>(consumers, properties);
         container.setBeanName(group + "." + topic);
