@@ -30,7 +30,7 @@ public record Caller(String tenant, List<String> principals, boolean readsAll) {
     }
 
     /** @throws ProblemException 400 when the tenant is missing or there are too many principals */
-    static Caller fromHeaders(@Nullable String tenant, @Nullable String principals) {
+    public static Caller fromHeaders(@Nullable String tenant, @Nullable String principals) {
         if (tenant == null || tenant.isBlank()) {
             throw ProblemException.badRequest(
                     "tenant-missing", "The header " + InternalHeaders.TENANT + " is missing.");
