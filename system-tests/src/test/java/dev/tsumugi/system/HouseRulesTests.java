@@ -63,7 +63,10 @@ class HouseRulesTests {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(
-                        "org.springframework..", "dev.tsumugi.platform..", "dev.tsumugi.contracts..", "org.apache.kafka..")
+                        "org.springframework..",
+                        "dev.tsumugi.platform..",
+                        "dev.tsumugi.contracts..",
+                        "org.apache.kafka..")
                 .check(ALL);
     }
 

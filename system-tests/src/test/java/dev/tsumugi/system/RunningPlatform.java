@@ -89,7 +89,8 @@ final class RunningPlatform implements AutoCloseable {
                 "up"));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(home.resolve("up.out").toFile()));
+                .redirectOutput(
+                        ProcessBuilder.Redirect.appendTo(home.resolve("up.out").toFile()));
         builder.environment().put("TSUMUGI_HOME", home.resolve("state").toString());
         builder.environment().put("TSUMUGI_PORT", Integer.toString(port));
         try {
@@ -224,7 +225,8 @@ final class RunningPlatform implements AutoCloseable {
         process.destroy();
         awaitEnd();
         try (Stream<Path> files = Files.walk(home)) {
-            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+            files.sorted(Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
