@@ -1,0 +1,71 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.tensor.Tensor;
+
+/**
+ * Where a model lives and computes: it owns memory, threads or a device, and offers {@link Kernels} over them. Several backends can be open
+ * in one process; tensors, weights and caches of one are no good to another. What a backend handed out is closed before the backend.
+ */
+public interface Backend extends AutoCloseable {
+
+    /** As in the setting {@code backend=...}. */
+    String name();
+
+    Kernels kernels();
+
+    /** @return {@code bytes} zero bytes, aligned to at least 64 */
+    OwnedMemory allocate(long bytes);
+
+    /** A zeroed tensor with memory of its own, to be freed by {@link OwnedMemory#close} of its {@link Tensor#memory}. */
+    default Tensor allocate(DType dtype, long... dimensions) {
+        Shape shape = new Shape(dimensions);
+        return new Tensor(dtype, shape, allocate(dtype.bytes(shape.elements())), 0);
+    }
+
+    /**
+     * Copies host values to memory of this backend.
+     *
+     * @param values [n]
+     * @return F32 [n], freed like one of {@link #allocate}
+     */
+    Tensor upload(float[] values);
+
+    /**
+     * Copies the first {@code count} values of an F32 tensor to the host, after all earlier operations are done.
+     *
+     * @throws IllegalArgumentException when either side is shorter
+     */
+    void download(Tensor tensor, float[] values, int count);
+
+    /**
+     * Brings an embedding table within reach of {@link Kernels#embed}, in its own type. On the CPU this is the tensor itself, so the file must
+     * stay open.
+     *
+     * @param table [V, C] in host memory, of any type
+     */
+    EmbeddingTable prepareTable(Tensor table);
+
+    /**
+     * Packs a matrix for {@link Kernels#linear}, in the layout this backend computes from. The host tensor is not needed afterwards.
+     *
+     * @param matrix [N, K] in host memory, of any type; block types need whole blocks per row
+     */
+    Weight prepare(Tensor matrix);
+
+    /**
+     * Keys and values of all layers of one model.
+     *
+     * @param storage F32 or BF16 (rounded to nearest even)
+     * @throws IllegalArgumentException for another storage type or a size below 1
+     */
+    PagedCache newCache(int layers, int blocks, int blockTokens, int keyValueHeads, int headSize, DType storage);
+
+    /** Bytes that one block of {@link #newCache} takes, padding included. */
+    long cacheBlockBytes(int layers, int blockTokens, int keyValueHeads, int headSize, DType storage);
+
+    @Override
+    void close();
+}
