@@ -1,0 +1,33 @@
+package dev.tsumugi.embed;
+
+import jakarta.validation.constraints.Max;
+import jakarta.validation.constraints.Min;
+import java.nio.file.Path;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.validation.annotation.Validated;
+
+/**
+ * Settings of the embed service.
+ *
+ * @param model folder of an ONNX model; empty: the bundled one
+ * @param cache folder for the unpacked model and native libraries
+ * @param retrieverUrl where to ask which chunks are indexed already
+ * @param threads cores of one run; 0: all
+ * @param batchTokens most tokens of one run, padding included; bounds the memory of a run (about 40 KiB a token)
+ * @param workers records of {@code document-chunks} in work at once; their texts share batches
+ */
+@ConfigurationProperties("tsumugi.embed")
+@Validated
+record EmbedProperties(
+        @DefaultValue("") String model,
+        Path cache,
+        String retrieverUrl,
+        @Min(0) @Max(1024) @DefaultValue("0") int threads,
+        @Min(512) @Max(65_536) @DefaultValue("2048") int batchTokens,
+        @Min(1) @Max(256) @DefaultValue("16") int workers) {
+
+    int effectiveThreads() {
+        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    }
+}
