@@ -27,6 +27,11 @@ public final class GgufMetadata {
         return Collections.unmodifiableSet(values.keySet());
     }
 
+    /** All values: String, Boolean, Long, Double, {@code long[]}, {@code float[]}, or a list of these. */
+    public Map<String, Object> asMap() {
+        return Collections.unmodifiableMap(values);
+    }
+
     public Optional<String> string(String key) {
         return value(key, String.class, "a text");
     }
