@@ -1,0 +1,104 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** Checks that operations make before they touch memory. */
+final class Sizes {
+    private Sizes() {}
+
+    /** Fails unless {@code tensor} is F32 and has {@code elements} or more. */
+    static void require(String what, Tensor tensor, long elements) {
+        if (tensor.dtype() != DType.F32) {
+            throw new IllegalArgumentException(what + " must be F32 and is " + tensor.dtype());
+        }
+        if (tensor.shape().elements() < elements) {
+            throw new IllegalArgumentException(what + " needs " + elements + " elements and has " + tensor.shape());
+        }
+    }
+
+    static void requireMatrix(Tensor tensor) {
+        if (tensor.shape().rank() != 2
+                || tensor.shape().get(0) > Integer.MAX_VALUE
+                || tensor.shape().get(1) > Integer.MAX_VALUE
+                || tensor.shape().get(0) < 1
+                || tensor.shape().get(1) < 1) {
+            throw new IllegalArgumentException("expected a matrix, got shape " + tensor.shape());
+        }
+        if (tensor.shape().get(1) % tensor.dtype().blockElements() != 0) {
+            throw new IllegalArgumentException(
+                    "rows of " + tensor.shape().get(1) + " are no whole number of " + tensor.dtype() + " blocks");
+        }
+    }
+
+    private static void requireCache(PagedCache cache, int layer, HostBatchPlan plan) {
+        if (layer < 0 || layer >= cache.layers()) {
+            throw new IllegalArgumentException("layer " + layer + " is outside of a cache of " + cache.layers());
+        }
+        plan.checkAgainst(cache);
+    }
+
+    static void requireCacheSize(
+            int layers, int blocks, int blockTokens, int keyValueHeads, int headSize, DType storage) {
+        if (layers < 1 || blocks < 1 || blockTokens < 1 || keyValueHeads < 1 || headSize < 1) {
+            throw new IllegalArgumentException("a cache of " + layers + " layers, " + blocks + " blocks of "
+                    + blockTokens + " tokens, " + keyValueHeads + " heads of " + headSize + " holds nothing");
+        }
+        if (storage != DType.F32 && storage != DType.BF16) {
+            throw new IllegalArgumentException("a cache stores F32 or BF16, not " + storage);
+        }
+    }
+
+    static void requireToken(int token, EmbeddingTable table) {
+        if (token < 0 || token >= table.rows()) {
+            throw new IllegalArgumentException("token " + token + " is outside of a vocabulary of " + table.rows());
+        }
+    }
+
+    static void requireNorm(Tensor out, Tensor x, int rows, int width, Tensor weight) {
+        require("out", out, (long) rows * width);
+        require("x", x, (long) rows * width);
+        require("weight", weight, width);
+    }
+
+    static void requireLinear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
+        require("out", out, (long) rows * weight.outputs());
+        require("x", x, (long) rows * weight.inputs());
+        if (bias != null) {
+            require("bias", bias, weight.outputs());
+        }
+    }
+
+    static void requireRope(Tensor x, HostBatchPlan plan, int heads, int headSize) {
+        require("x", x, (long) plan.tokens() * heads * headSize);
+        if (2 * plan.rotaryPairs > headSize) {
+            throw new IllegalArgumentException(
+                    2 * plan.rotaryPairs + " rotary dimensions do not fit heads of " + headSize);
+        }
+    }
+
+    static void requireStore(PagedCache cache, int layer, HostBatchPlan plan, Tensor keys, Tensor values) {
+        requireCache(cache, layer, plan);
+        long elements = (long) plan.tokens() * cache.keyValueHeads() * cache.headSize();
+        require("keys", keys, elements);
+        require("values", values, elements);
+    }
+
+    static void requireAttention(
+            Tensor out, Tensor queries, PagedCache cache, int layer, HostBatchPlan plan, int heads, int window) {
+        requireCache(cache, layer, plan);
+        if (heads < 1 || heads % cache.keyValueHeads() != 0 || window < 0) {
+            throw new IllegalArgumentException(heads + " query heads over " + cache.keyValueHeads()
+                    + " key/value heads with a window of " + window + " is no attention");
+        }
+        long elements = (long) plan.tokens() * heads * cache.headSize();
+        require("out", out, elements);
+        require("queries", queries, elements);
+    }
+
+    static void requireGather(Tensor out, Tensor x, HostBatchPlan plan, int width) {
+        require("x", x, (long) plan.tokens() * width);
+        require("out", out, (long) plan.outputs() * width);
+    }
+}
