@@ -8,6 +8,7 @@ import dev.tsumugi.contracts.event.DocumentIngest;
 import dev.tsumugi.contracts.event.DocumentStatus;
 import dev.tsumugi.contracts.event.GenerationRequest;
 import dev.tsumugi.contracts.event.GenerationResult;
+import dev.tsumugi.contracts.event.TrainingExample;
 import java.io.InputStream;
 import java.lang.reflect.AnnotatedParameterizedType;
 import java.lang.reflect.AnnotatedType;
@@ -34,7 +35,8 @@ class SchemaTests {
                 Arguments.of(Topics.CHUNK_EMBEDDINGS, ChunkEmbeddings.class),
                 Arguments.of(Topics.DOCUMENT_STATUS, DocumentStatus.class),
                 Arguments.of(Topics.GENERATION_REQUESTS, GenerationRequest.class),
-                Arguments.of(Topics.GENERATION_RESULTS, GenerationResult.class));
+                Arguments.of(Topics.GENERATION_RESULTS, GenerationResult.class),
+                Arguments.of(Topics.TRAINING_EXAMPLES, TrainingExample.class));
     }
 
     @ParameterizedTest
