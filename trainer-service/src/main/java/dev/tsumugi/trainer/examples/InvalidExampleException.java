@@ -1,0 +1,8 @@
+package dev.tsumugi.trainer.examples;
+
+/** An example that breaks a rule; the message says which. */
+final class InvalidExampleException extends RuntimeException {
+    InvalidExampleException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,5 @@
+/** Training jobs, schedules and adapters, as far as they are built. */
+@NullMarked
+package dev.tsumugi.trainer.jobs;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,226 @@
+package dev.tsumugi.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.tsumugi.contracts.Topics;
+import dev.tsumugi.contracts.api.InternalHeaders;
+import dev.tsumugi.contracts.event.TrainingExample;
+import dev.tsumugi.embedded.EmbeddedKafka;
+import dev.tsumugi.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.springframework.context.ConfigurableApplicationContext;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The service against a real broker and a real database. */
+class TrainerIT {
+    private static final JsonMapper JSON = JsonMapper.shared();
+    private static final String TOKEN = "a-token-for-tests-only";
+    private static final Duration LONG = Duration.ofSeconds(60);
+
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+    private static ConfigurableApplicationContext service;
+    private static String url;
+
+    @BeforeAll
+    static void start() {
+        EmbeddedPostgres postgres = EmbeddedPostgres.shared();
+        service = TrainerApplication.start(Map.of(
+                "server.port",
+                "0",
+                "spring.datasource.url",
+                postgres.createDatabase("trainer_it"),
+                "spring.datasource.username",
+                postgres.username(),
+                "spring.datasource.password",
+                postgres.password(),
+                "spring.kafka.bootstrap-servers",
+                EmbeddedKafka.shared().bootstrapServers(),
+                "tsumugi.internal-token",
+                TOKEN));
+        url = "http://localhost:" + service.getEnvironment().getProperty("local.server.port");
+    }
+
+    @AfterAll
+    static void stop() {
+        service.close();
+    }
+
+    @Test
+    void examples_are_stored_once_and_listed_page_by_page_for_their_tenant_only() throws Exception {
+        String lines = """
+                {"id": "1", "question": "Who founded it?", "context": "Rollo founded it.", "answer": "Rollo"}
+                {"id": "2", "question": "How deep is it?", "answerable": false}
+                """;
+        JsonNode first = json(200, call("POST", "/internal/training/examples", "paging", lines));
+        assertThat(first.get("changed").intValue()).isEqualTo(2);
+        JsonNode again = json(200, call("POST", "/internal/training/examples", "paging", lines));
+        assertThat(again.get("received").intValue()).isEqualTo(2);
+        assertThat(again.get("changed").intValue()).isZero();
+        assertThat(again.get("total").intValue()).isEqualTo(2);
+
+        JsonNode page = json(200, call("GET", "/internal/training/examples?limit=1", "paging", null));
+        assertThat(page.get("examples")).hasSize(1);
+        assertThat(page.get("next").stringValue()).isEqualTo("1");
+        JsonNode rest = json(200, call("GET", "/internal/training/examples?after=1", "paging", null));
+        assertThat(rest.get("examples").get(0).get("answerable").booleanValue()).isFalse();
+        assertThat(json(200, call("GET", "/internal/training/examples", "another", null))
+                        .get("total")
+                        .intValue())
+                .isZero();
+
+        assertThat(call("DELETE", "/internal/training/examples/1", "paging", null)
+                        .statusCode())
+                .isEqualTo(204);
+        assertThat(call("DELETE", "/internal/training/examples/1", "paging", null)
+                        .statusCode())
+                .isEqualTo(404);
+    }
+
+    @Test
+    void one_bad_line_stores_nothing_and_is_named() throws Exception {
+        JsonNode problem = json(400, call("POST", "/internal/training/examples", "strict", """
+                        {"question": "Who?", "answer": "Rollo"}
+                        {"question": "Who?"}
+                        """));
+        assertThat(problem.get("type").stringValue()).isEqualTo("urn:tsumugi:problem:examples-invalid");
+        assertThat(problem.get("errors").get(0).stringValue()).startsWith("line 2: the answer is missing");
+        assertThat(json(200, call("GET", "/internal/training/examples", "strict", null))
+                        .get("total")
+                        .intValue())
+                .isZero();
+    }
+
+    @Test
+    void examples_over_kafka_are_stored_replaced_and_deleted_and_bad_ones_are_dead_lettered() throws Exception {
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(kafka(), new StringSerializer(), new ByteArraySerializer())) {
+            for (String answer : List.of("blue", "red", "red")) {
+                producer.send(example("topic/colour", answer));
+            }
+            producer.send(example("topic/gone", "x"));
+            producer.send(new ProducerRecord<>(Topics.TRAINING_EXAMPLES, "topic/gone", null));
+            producer.send(new ProducerRecord<>(Topics.TRAINING_EXAMPLES, "topic/bad", "{junk".getBytes()));
+            producer.send(example("topic/empty", ""));
+            producer.flush();
+        }
+        await().atMost(LONG).untilAsserted(() -> {
+            JsonNode page = json(200, call("GET", "/internal/training/examples", "topic", null));
+            assertThat(page.get("total").intValue()).isEqualTo(1);
+            assertThat(page.get("examples").get(0).get("answer").stringValue()).isEqualTo("red");
+        });
+        try (KafkaConsumer<String, byte[]> dead =
+                new KafkaConsumer<>(kafka(), new StringDeserializer(), new ByteArrayDeserializer())) {
+            dead.subscribe(List.of(Topics.TRAINING_EXAMPLES + Topics.DEAD_LETTER_SUFFIX));
+            List<String> keys = new java.util.ArrayList<>();
+            await().atMost(LONG).until(() -> {
+                dead.poll(Duration.ofMillis(200)).forEach(record -> keys.add(record.key()));
+                return keys.size() >= 2;
+            });
+            assertThat(keys).containsExactlyInAnyOrder("topic/bad", "topic/empty");
+        }
+    }
+
+    @Test
+    void feedback_is_kept_for_review() throws Exception {
+        String body = """
+                {"question": "Who?", "answer": "Nobody [1]", "rating": "down", "correctedAnswer": "Rollo",
+                 "citations": [{"marker": 1, "documentId": "d", "chunkId": "d#0", "title": "T", "quote": "q", "start": 0, "end": 1}],
+                 "provenance": {"model": "m", "indexGeneration": "g", "promptVersion": "p"}}
+                """;
+        JsonNode stored = json(201, call("POST", "/internal/feedback", "feedback", body));
+        JsonNode listed =
+                json(200, call("GET", "/internal/feedback", "feedback", null)).get("feedback");
+        assertThat(listed).hasSize(1);
+        assertThat(listed.get(0).get("id")).isEqualTo(stored.get("id"));
+        assertThat(listed.get(0).get("correctedAnswer").stringValue()).isEqualTo("Rollo");
+        JsonNode problem = json(
+                400,
+                call(
+                        "POST",
+                        "/internal/feedback",
+                        "feedback",
+                        "{\"question\": \"Who?\", \"answer\": \"x\", \"rating\": \"meh\"}"));
+        assertThat(problem.get("detail").stringValue()).contains("rating");
+    }
+
+    @Test
+    void what_is_not_built_says_so_and_lists_are_empty() throws Exception {
+        for (String path : List.of(
+                "/internal/training/jobs",
+                "/internal/training/schedules",
+                "/internal/adapters",
+                "/internal/adapters/support/promote")) {
+            JsonNode problem = json(501, call("POST", path, "honest", "{}"));
+            assertThat(problem.get("type").stringValue()).isEqualTo("urn:tsumugi:problem:not-built");
+            assertThat(problem.get("detail").stringValue()).contains("not built yet");
+        }
+        assertThat(json(200, call("GET", "/internal/adapters", "honest", null)).get("adapters"))
+                .isEmpty();
+        assertThat(json(200, call("GET", "/internal/training/jobs", "honest", null))
+                        .get("jobs"))
+                .isEmpty();
+        assertThat(call("GET", "/internal/training/jobs/7", "honest", null).statusCode())
+                .isEqualTo(404);
+    }
+
+    @Test
+    void a_call_without_the_internal_token_is_refused_and_the_service_is_healthy() throws Exception {
+        HttpRequest bare =
+                HttpRequest.newBuilder(URI.create(url + "/internal/adapters")).build();
+        assertThat(HTTP.send(bare, HttpResponse.BodyHandlers.ofString()).statusCode())
+                .isEqualTo(401);
+        assertThat(call("GET", "/actuator/health/readiness", "any", null).statusCode())
+                .isEqualTo(200);
+    }
+
+    private static ProducerRecord<String, byte[]> example(String key, String answer) {
+        TrainingExample event =
+                new TrainingExample(TrainingExample.SCHEMA_VERSION, "Which colour?", null, answer, true);
+        return new ProducerRecord<>(Topics.TRAINING_EXAMPLES, key, JSON.writeValueAsBytes(event));
+    }
+
+    private static Properties kafka() {
+        Properties properties = new Properties();
+        properties.setProperty("bootstrap.servers", EmbeddedKafka.shared().bootstrapServers());
+        properties.setProperty("group.id", "trainer-it");
+        properties.setProperty("auto.offset.reset", "earliest");
+        return properties;
+    }
+
+    private static JsonNode json(int status, HttpResponse<String> response) {
+        assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+        return JSON.readTree(response.body());
+    }
+
+    private static HttpResponse<String> call(String method, String path, String tenant, String body)
+            throws IOException, InterruptedException {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path))
+                .header(InternalHeaders.TOKEN, TOKEN)
+                .header(InternalHeaders.TENANT, tenant)
+                .header("Content-Type", "application/json")
+                .method(
+                        method,
+                        body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body));
+        return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+}
