@@ -5,6 +5,7 @@ import dev.tsumugi.engine.model.ModelConfig;
 import dev.tsumugi.engine.model.ModelConfig.Activation;
 import dev.tsumugi.engine.model.ModelConfig.Family;
 import dev.tsumugi.engine.model.ModelConfig.RopeScaling;
+import dev.tsumugi.engine.model.ModelFiles;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.HostMemory;
 import dev.tsumugi.engine.tensor.Shape;

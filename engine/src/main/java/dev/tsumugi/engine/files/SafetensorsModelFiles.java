@@ -2,6 +2,7 @@ package dev.tsumugi.engine.files;
 
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.model.ModelConfig;
+import dev.tsumugi.engine.model.ModelFiles;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,6 +1,5 @@
 package dev.tsumugi.engine.model;
 
-import dev.tsumugi.engine.files.ModelFiles;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Weight;

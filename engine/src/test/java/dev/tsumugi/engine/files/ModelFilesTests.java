@@ -7,6 +7,7 @@ import dev.tsumugi.engine.Golden;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.model.ModelConfig;
 import dev.tsumugi.engine.model.ModelConfig.Family;
+import dev.tsumugi.engine.model.ModelFiles;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Shape;
 import java.io.IOException;

@@ -1,7 +1,6 @@
 package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.Golden;
-import dev.tsumugi.engine.files.ModelFiles;
 import dev.tsumugi.engine.files.SafetensorsFile;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.model.ModelConfig.Activation;

@@ -1,7 +1,6 @@
-package dev.tsumugi.engine.files;
+package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.kernels.RopeLayout;
-import dev.tsumugi.engine.model.ModelConfig;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.util.Optional;
 
