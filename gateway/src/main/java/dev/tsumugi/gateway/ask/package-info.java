@@ -1,0 +1,5 @@
+/** Search, and answers with citations. */
+@NullMarked
+package dev.tsumugi.gateway.ask;
+
+import org.jspecify.annotations.NullMarked;
