@@ -49,6 +49,11 @@ final class ModelJson {
         } catch (IOException e) {
             throw new ModelFileException(file, "cannot be read: " + e, "A model folder needs this file", e);
         }
+        return object(file, json);
+    }
+
+    /** The JSON object {@code json}, which stands in or came for {@code file}. */
+    static JsonNode object(Path file, byte[] json) {
         try {
             JsonNode node = MAPPER.readTree(json);
             if (!node.isObject()) {
