@@ -1,0 +1,165 @@
+package dev.tsumugi.engine.serve;
+
+import dev.tsumugi.engine.sample.Sampler;
+import dev.tsumugi.engine.sample.TokenLogprobs;
+import dev.tsumugi.engine.serve.GenerationResult.Timings;
+import dev.tsumugi.engine.serve.GenerationResult.Usage;
+import dev.tsumugi.engine.tokenizer.Detokenizer;
+import dev.tsumugi.engine.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/** One request on its way through the engine: what is generated, what the caller has been told, and when it ends. Used by the engine's thread. */
+final class Answer {
+    private static final int UNSET = -1;
+
+    private final GenerationRequest request;
+    private final GenerationListener listener;
+    private final Generation generation = new Generation();
+    private final Sequence sequence;
+    private final Sampler sampler;
+    private final Detokenizer detokenizer;
+    private final StopStrings stops;
+    private final Set<Integer> endTokens;
+    private final int lengthLimit;
+    private final Mailbox mailbox;
+    private final long submitted;
+    private final StringBuilder text = new StringBuilder();
+    private final List<TokenLogprobs> logprobs = new ArrayList<>();
+    private int reportedLogprobs;
+    private int cachedTokens = UNSET;
+    private long started = UNSET;
+    private long firstToken = UNSET;
+
+    /** @param now nanoseconds of the engine's clock */
+    Answer(
+            GenerationRequest request,
+            GenerationListener listener,
+            Tokenizer tokenizer,
+            Set<Integer> endTokens,
+            EngineLimits limits,
+            long seed,
+            Executor listeners,
+            long now) {
+        this.request = request;
+        this.listener = listener;
+        this.endTokens = request.ignoreEnd() ? Set.of() : endTokens;
+        int[] prompt = request.prompt();
+        sequence = new Sequence(prompt, limits.blockTokens(), "");
+        sampler = new Sampler(request.sampling(), seed, prompt);
+        detokenizer = tokenizer.detokenizer(true);
+        stops = new StopStrings(request.stop());
+        lengthLimit = (int) Math.min(limits.contextLength(), (long) prompt.length + request.maxTokens());
+        mailbox = new Mailbox(listeners);
+        submitted = now;
+    }
+
+    Generation generation() {
+        return generation;
+    }
+
+    Sequence sequence() {
+        return sequence;
+    }
+
+    /** Notes the first step that this request is part of. */
+    void scheduled(long now) {
+        if (started == UNSET) {
+            started = now;
+            cachedTokens = sequence.computed();
+        }
+    }
+
+    /** Tokens of the prompt that the first step found in the cache. */
+    int cachedTokens() {
+        return Math.max(cachedTokens, 0);
+    }
+
+    boolean isScheduledFirst() {
+        return started == UNSET;
+    }
+
+    /** Why it ends now although no token came, or null. */
+    @Nullable
+    FinishReason interrupted(long now) {
+        if (generation.isCancelled()) {
+            return FinishReason.CANCELLED;
+        }
+        Duration timeout = request.timeout();
+        return timeout != null && now - submitted >= timeout.toNanos() ? FinishReason.DEADLINE : null;
+    }
+
+    /**
+     * Chooses the next token from row {@code from} of the logits, and tells the listener.
+     *
+     * @return why the answer ends with it, or null
+     */
+    @Nullable
+    FinishReason choose(float[] logits, int from, int vocabulary, long now) {
+        boolean wanted = request.logprobs() >= 0;
+        float[] raw = wanted ? Arrays.copyOfRange(logits, from, from + vocabulary) : logits;
+        int token = sampler.next(logits, from, vocabulary, sequence.known());
+        if (wanted) {
+            logprobs.add(TokenLogprobs.of(raw, 0, vocabulary, token, request.logprobs()));
+        }
+        if (firstToken == UNSET) {
+            firstToken = now;
+        }
+        sequence.append(token);
+        boolean ended = endTokens.contains(token);
+        give(ended ? "" : stops.accept(detokenizer.accept(token)));
+        if (ended || stops.found()) {
+            return FinishReason.STOP;
+        }
+        return sequence.known() >= lengthLimit ? FinishReason.LENGTH : null;
+    }
+
+    void finish(FinishReason reason, long now) {
+        give(stops.accept(detokenizer.finish()) + stops.finish());
+        int[] tokens = sequence.generated();
+        GenerationResult result = new GenerationResult(
+                text.toString(),
+                tokens,
+                reason,
+                new Usage(sequence.promptLength(), cachedTokens(), tokens.length),
+                new Timings(since(started, now), since(firstToken, now), Duration.ofNanos(now - submitted)),
+                List.copyOf(logprobs));
+        mailbox.put(() -> {
+            try {
+                listener.onFinish(result);
+            } finally {
+                generation.complete(result);
+            }
+        });
+    }
+
+    void fail(String message, @Nullable Throwable cause) {
+        GenerationException failure = new GenerationException(message, cause);
+        mailbox.put(() -> {
+            try {
+                listener.onFailure(failure);
+            } finally {
+                generation.fail(failure);
+            }
+        });
+    }
+
+    private void give(String piece) {
+        List<TokenLogprobs> fresh = List.copyOf(logprobs.subList(reportedLogprobs, logprobs.size()));
+        if (piece.isEmpty() && fresh.isEmpty()) {
+            return;
+        }
+        reportedLogprobs = logprobs.size();
+        text.append(piece);
+        mailbox.put(() -> listener.onPiece(piece, fresh));
+    }
+
+    private Duration since(long moment, long now) {
+        return Duration.ofNanos((moment == UNSET ? now : moment) - submitted);
+    }
+}

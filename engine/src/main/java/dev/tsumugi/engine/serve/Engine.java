@@ -1,0 +1,317 @@
+package dev.tsumugi.engine.serve;
+
+import dev.tsumugi.engine.model.Batch;
+import dev.tsumugi.engine.model.KvCache;
+import dev.tsumugi.engine.model.LanguageModel;
+import dev.tsumugi.engine.serve.Scheduler.Share;
+import dev.tsumugi.engine.tokenizer.Tokenizer;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Answers many requests with one model: continuous batching over a paged cache. One thread of its own plans a step, runs the model and
+ * applies the outcome, again and again; everything else happens outside of it. A request or listener that fails does not touch the others.
+ *
+ * <p>Safe for use by many threads. The engine owns its cache; model and tokenizer stay the caller's.
+ */
+public final class Engine implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Engine.class);
+
+    private static final Duration LISTENERS_LAST_CALL = Duration.ofSeconds(5);
+
+    private final LanguageModel model;
+    private final Tokenizer tokenizer;
+    private final Set<Integer> endTokens;
+    private final EngineLimits limits;
+    private final LongSupplier clock;
+    private final KvCache cache;
+    private final BlockPool pool;
+    private final Scheduler scheduler;
+    private final Map<Sequence, Answer> answers = new IdentityHashMap<>();
+    private final LinkedBlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
+    private final AtomicInteger unfinished = new AtomicInteger();
+    private final SecureRandom seeds = new SecureRandom();
+    private final ExecutorService listeners = Executors.newVirtualThreadPerTaskExecutor();
+    private final Thread thread;
+    private final Object admission = new Object();
+    private volatile boolean closing;
+    private volatile EngineStatus status;
+    private float[] logits = new float[0];
+    private long steps;
+    private long computedTokens;
+    private long cachedTokens;
+    private long generatedTokens;
+    private long failures;
+
+    /**
+     * Starts an engine.
+     *
+     * @param endTokens ids that end an answer
+     */
+    public static Engine start(LanguageModel model, Tokenizer tokenizer, Set<Integer> endTokens, EngineLimits limits) {
+        return start(model, tokenizer, endTokens, limits, System::nanoTime);
+    }
+
+    static Engine start(
+            LanguageModel model, Tokenizer tokenizer, Set<Integer> endTokens, EngineLimits limits, LongSupplier clock) {
+        Engine engine = new Engine(model, tokenizer, endTokens, limits, clock);
+        engine.thread.start();
+        return engine;
+    }
+
+    private Engine(
+            LanguageModel model, Tokenizer tokenizer, Set<Integer> endTokens, EngineLimits limits, LongSupplier clock) {
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.endTokens = Set.copyOf(endTokens);
+        this.limits = limits;
+        this.clock = clock;
+        pool = new BlockPool(limits.cacheBlocks());
+        scheduler = new Scheduler(pool, limits.maxBatchTokens(), limits.maxRunning());
+        cache = model.newCache(limits.cacheBlocks(), limits.blockTokens());
+        status = snapshot();
+        thread = Thread.ofPlatform().daemon().name("tsumugi-engine").unstarted(this::loop);
+    }
+
+    public EngineLimits limits() {
+        return limits;
+    }
+
+    public EngineStatus status() {
+        return status;
+    }
+
+    /**
+     * Accepts a request; the answer comes to {@code listener} and to {@link Generation#result}.
+     *
+     * @throws PromptTooLongException when the prompt leaves no room for an answer
+     * @throws IllegalArgumentException for a token id that the model does not have
+     * @throws QueueFullException when too many requests are unfinished
+     * @throws IllegalStateException after {@link #close}
+     */
+    public Generation submit(GenerationRequest request, GenerationListener listener) {
+        check(request.prompt());
+        synchronized (admission) {
+            if (closing) {
+                throw new IllegalStateException("the engine is closed");
+            }
+            int most = limits.maxRunning() + limits.maxQueued();
+            if (unfinished.get() >= most) {
+                throw new QueueFullException(most);
+            }
+            unfinished.incrementAndGet();
+            Answer answer = new Answer(
+                    request, listener, tokenizer, endTokens, limits, seeds.nextLong(), listeners, clock.getAsLong());
+            inbox.add(() -> admit(answer));
+            return answer.generation();
+        }
+    }
+
+    /** As {@link #submit(GenerationRequest, GenerationListener)}, for those who wait for the whole. */
+    public Generation submit(GenerationRequest request) {
+        return submit(request, GenerationListener.NONE);
+    }
+
+    private void check(int[] prompt) {
+        if (prompt.length >= limits.contextLength()) {
+            throw new PromptTooLongException(prompt.length, limits.contextLength());
+        }
+        int vocabulary = model.config().vocabularySize();
+        for (int token : prompt) {
+            if (token < 0 || token >= vocabulary) {
+                throw new IllegalArgumentException(
+                        "token id " + token + " is not one of the " + vocabulary + " of this model");
+            }
+        }
+    }
+
+    /** The heartbeat: plan, run, apply. */
+    private void loop() {
+        while (!closing) {
+            try {
+                receive();
+                List<Share> shares = plan();
+                if (!shares.isEmpty() && run(shares)) {
+                    apply(shares);
+                }
+            } catch (InterruptedException | RuntimeException | Error e) {
+                log.error("the engine failed in a step; all {} requests fail with it", answers.size(), e);
+                failAll("the engine failed: " + e.getMessage(), e);
+            }
+            status = snapshot();
+        }
+        for (Runnable command = inbox.poll(); command != null; command = inbox.poll()) {
+            command.run();
+        }
+        failAll("the engine was closed", null);
+        status = snapshot();
+    }
+
+    /** Runs what other threads sent; waits for it when there is nothing else to do. */
+    private void receive() throws InterruptedException {
+        @Nullable Runnable command = scheduler.isIdle() ? inbox.take() : inbox.poll();
+        for (; command != null; command = inbox.poll()) {
+            command.run();
+        }
+    }
+
+    private void admit(Answer answer) {
+        answers.put(answer.sequence(), answer);
+        scheduler.submit(answer.sequence());
+    }
+
+    private List<Share> plan() {
+        long now = clock.getAsLong();
+        for (Answer answer : List.copyOf(answers.values())) {
+            FinishReason reason = answer.interrupted(now);
+            if (reason != null) {
+                finish(answer, reason, now);
+            }
+        }
+        List<Share> shares = scheduler.plan();
+        for (Share share : shares) {
+            Answer answer = answer(share);
+            if (answer.isScheduledFirst()) {
+                answer.scheduled(now);
+                cachedTokens += answer.cachedTokens();
+            }
+        }
+        return shares;
+    }
+
+    private boolean run(List<Share> shares) {
+        Batch batch = Scheduler.batch(shares);
+        int needed = batch.outputs().length * model.config().vocabularySize();
+        if (logits.length < needed) {
+            logits = new float[needed];
+        }
+        try {
+            model.forward(batch, cache, logits);
+        } catch (RuntimeException | Error e) {
+            log.error("a step of {} tokens failed; {} requests fail with it", batch.size(), shares.size(), e);
+            shares.forEach(share -> fail(answer(share), "the model failed: " + e.getMessage(), e));
+            return false;
+        }
+        steps++;
+        computedTokens += batch.size();
+        return true;
+    }
+
+    private void apply(List<Share> shares) {
+        int vocabulary = model.config().vocabularySize();
+        long now = clock.getAsLong();
+        int row = 0;
+        for (Share share : shares) {
+            Answer answer = answer(share);
+            boolean yields = share.yieldsToken();
+            scheduler.computed(share);
+            if (!yields) {
+                continue;
+            }
+            int from = row++ * vocabulary;
+            try {
+                FinishReason reason = answer.choose(logits, from, vocabulary, now);
+                generatedTokens++;
+                if (reason != null) {
+                    finish(answer, reason, now);
+                }
+            } catch (RuntimeException e) {
+                log.error("a request fails at its next token", e);
+                fail(answer, "no token could be chosen: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    private Answer answer(Share share) {
+        Answer answer = answers.get(share.sequence());
+        if (answer == null) {
+            throw new IllegalStateException("a sequence is scheduled that no request owns");
+        }
+        return answer;
+    }
+
+    private void finish(Answer answer, FinishReason reason, long now) {
+        release(answer);
+        answer.finish(reason, now);
+    }
+
+    private void fail(Answer answer, String message, @Nullable Throwable cause) {
+        release(answer);
+        failures++;
+        answer.fail(message, cause);
+    }
+
+    private void release(Answer answer) {
+        answers.remove(answer.sequence());
+        scheduler.remove(answer.sequence());
+        unfinished.decrementAndGet();
+    }
+
+    private EngineStatus snapshot() {
+        return new EngineStatus(
+                scheduler.running(),
+                scheduler.waiting() + inbox.size(),
+                pool.available(),
+                pool.capacity(),
+                steps,
+                computedTokens,
+                cachedTokens,
+                generatedTokens,
+                scheduler.preemptions(),
+                failures);
+    }
+
+    private void failAll(String message, @Nullable Throwable cause) {
+        List.copyOf(answers.values()).forEach(answer -> fail(answer, message, cause));
+    }
+
+    /**
+     * Ends unfinished requests with a {@link GenerationException}, waits for the step in progress, gives listeners a few seconds to take
+     * their last call, and frees the cache. Not to be called by a listener.
+     */
+    @Override
+    public void close() {
+        synchronized (admission) {
+            if (closing) {
+                return;
+            }
+            closing = true;
+        }
+        inbox.add(() -> {});
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                // The cache must outlive the step in progress, so an interrupt waits.
+                interrupted = true;
+            }
+        }
+        cache.close();
+        listeners.shutdown();
+        try {
+            if (!listeners.awaitTermination(LISTENERS_LAST_CALL.toSeconds(), TimeUnit.SECONDS)) {
+                listeners.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            listeners.shutdownNow();
+            interrupted = true;
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

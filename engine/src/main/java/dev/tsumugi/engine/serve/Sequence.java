@@ -1,0 +1,130 @@
+package dev.tsumugi.engine.serve;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What the scheduler knows of one request: tokens known so far (prompt, then answer), how many of them are computed, and the cache blocks
+ * that hold those.
+ */
+final class Sequence {
+    private final int promptLength;
+    private final int blockTokens;
+    private final List<BlockHash> hashes = new ArrayList<>();
+    private int[] tokens;
+    private int known;
+    private int computed;
+    private int[] blocks = new int[8];
+    private int blockCount;
+    private int published;
+    private int preemptions;
+
+    Sequence(int[] prompt, int blockTokens, String adapterDigest) {
+        this.promptLength = prompt.length;
+        this.blockTokens = blockTokens;
+        tokens = Arrays.copyOf(prompt, prompt.length + 64);
+        known = prompt.length;
+        hashes.add(BlockHash.root(adapterDigest));
+    }
+
+    int promptLength() {
+        return promptLength;
+    }
+
+    int known() {
+        return known;
+    }
+
+    int computed() {
+        return computed;
+    }
+
+    int missing() {
+        return known - computed;
+    }
+
+    int token(int position) {
+        return tokens[position];
+    }
+
+    int[] generated() {
+        return Arrays.copyOfRange(tokens, promptLength, known);
+    }
+
+    int blockCount() {
+        return blockCount;
+    }
+
+    int[] blockTable() {
+        return Arrays.copyOf(blocks, blockCount);
+    }
+
+    int preemptions() {
+        return preemptions;
+    }
+
+    /** Adds a generated token, which is known but not computed. */
+    void append(int token) {
+        if (known == tokens.length) {
+            tokens = Arrays.copyOf(tokens, known * 2);
+        }
+        tokens[known++] = token;
+    }
+
+    /** How many more blocks it takes to compute {@code more} tokens. */
+    int blocksNeeded(int more) {
+        return Math.ceilDiv(computed + more, blockTokens) - blockCount;
+    }
+
+    void addBlock(int block) {
+        if (blockCount == blocks.length) {
+            blocks = Arrays.copyOf(blocks, blockCount * 2);
+        }
+        blocks[blockCount++] = block;
+    }
+
+    /** Takes whatever leading blocks the pool has already; the last known token is always computed anew, because its logits are wanted. */
+    void adoptCached(BlockPool pool) {
+        while ((blockCount + 1) * blockTokens < known) {
+            int block = pool.takeCached(hash(blockCount));
+            if (block == BlockPool.NONE) {
+                return;
+            }
+            addBlock(block);
+            published = blockCount;
+            computed = blockCount * blockTokens;
+        }
+    }
+
+    /** Counts {@code more} tokens as computed and tells the pool of blocks that became full. */
+    void advance(int more, BlockPool pool) {
+        computed += more;
+        while ((published + 1) * blockTokens <= computed) {
+            pool.publish(blocks[published], hash(published));
+            published++;
+        }
+    }
+
+    /** Gives all blocks back, the last one first, so that the beginning stays in the cache longest. */
+    void releaseBlocks(BlockPool pool) {
+        while (blockCount > 0) {
+            pool.release(blocks[--blockCount]);
+        }
+        computed = 0;
+        published = 0;
+    }
+
+    void preempt(BlockPool pool) {
+        releaseBlocks(pool);
+        preemptions++;
+    }
+
+    private BlockHash hash(int block) {
+        while (hashes.size() <= block + 1) {
+            int next = hashes.size() - 1;
+            hashes.add(hashes.get(next).next(tokens, next * blockTokens, (next + 1) * blockTokens));
+        }
+        return hashes.get(block + 1);
+    }
+}

@@ -1,0 +1,113 @@
+package dev.tsumugi.engine.serve;
+
+import dev.tsumugi.engine.model.Batch;
+import dev.tsumugi.engine.model.KvCache;
+import dev.tsumugi.engine.model.LanguageModel;
+import dev.tsumugi.engine.model.ModelConfig;
+import java.util.Arrays;
+
+/**
+ * A language model that keeps each token itself in the cache where others keep its key and value, and whose next token is a function of all
+ * tokens it finds there. A wrong block, a block shared wrongly or overwritten too early gives another token.
+ */
+final class RecallingModel implements LanguageModel {
+    private final ModelConfig config;
+    private volatile Runnable beforeStep = () -> {};
+
+    RecallingModel(int vocabulary, int contextLength) {
+        config = new ModelConfig(
+                ModelConfig.Family.LLAMA,
+                "recalling",
+                vocabulary,
+                8,
+                1,
+                1,
+                1,
+                8,
+                8,
+                1e-5f,
+                10000,
+                8,
+                null,
+                0,
+                contextLength,
+                true,
+                false,
+                ModelConfig.Activation.SILU);
+    }
+
+    /** Called on the engine's thread before each forward pass. */
+    void beforeStep(Runnable action) {
+        beforeStep = action;
+    }
+
+    /** What this model says after {@code tokens}, computed without any cache. */
+    int after(int[] tokens, int length) {
+        int hash = 17;
+        for (int i = 0; i < length; i++) {
+            hash = hash * 31 + tokens[i] * 7 + i;
+        }
+        return Math.floorMod(hash ^ (hash >>> 15), config.vocabularySize());
+    }
+
+    int[] answer(int[] prompt, int count) {
+        int[] tokens = Arrays.copyOf(prompt, prompt.length + count);
+        for (int i = prompt.length; i < tokens.length; i++) {
+            tokens[i] = after(tokens, i);
+        }
+        return Arrays.copyOfRange(tokens, prompt.length, tokens.length);
+    }
+
+    @Override
+    public ModelConfig config() {
+        return config;
+    }
+
+    @Override
+    public KvCache newCache(int blocks, int blockTokens) {
+        return new TokenCache(new int[blocks * blockTokens], blockTokens);
+    }
+
+    @Override
+    public long cacheBlockBytes(int blockTokens) {
+        return blockTokens * 4L;
+    }
+
+    @Override
+    public void forward(Batch batch, KvCache cache, float[] logits) {
+        beforeStep.run();
+        TokenCache memory = (TokenCache) cache;
+        for (int row = 0; row < batch.size(); row++) {
+            int[] table = batch.blockTables()[batch.sequences()[row]];
+            memory.tokens[memory.slot(table, batch.positions()[row])] = batch.tokens()[row];
+        }
+        for (int output = 0; output < batch.outputs().length; output++) {
+            int row = batch.outputs()[output];
+            int[] table = batch.blockTables()[batch.sequences()[row]];
+            int[] seen = new int[batch.positions()[row] + 1];
+            for (int position = 0; position < seen.length; position++) {
+                seen[position] = memory.tokens[memory.slot(table, position)];
+            }
+            int from = output * config.vocabularySize();
+            Arrays.fill(logits, from, from + config.vocabularySize(), 0);
+            logits[from + after(seen, seen.length)] = 5;
+        }
+    }
+
+    @Override
+    public void close() {}
+
+    private record TokenCache(int[] tokens, int blockTokens) implements KvCache {
+        int slot(int[] table, int position) {
+            return table[position / blockTokens] * blockTokens + position % blockTokens;
+        }
+
+        @Override
+        public int blocks() {
+            return tokens.length / blockTokens;
+        }
+
+        @Override
+        public void close() {}
+    }
+}
