@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.files;
 
+import dev.tsumugi.engine.model.ModelFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
