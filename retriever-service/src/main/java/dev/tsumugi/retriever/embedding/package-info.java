@@ -1,0 +1,5 @@
+/** Vectors from embed-service. */
+@NullMarked
+package dev.tsumugi.retriever.embedding;
+
+import org.jspecify.annotations.NullMarked;

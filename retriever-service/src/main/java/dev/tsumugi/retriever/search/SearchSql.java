@@ -1,0 +1,105 @@
+package dev.tsumugi.retriever.search;
+
+import dev.tsumugi.contracts.api.SearchMode;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * The statements of a search: one round trip, whatever the mode. They are put together from the fixed pieces below; everything that a
+ * caller gives is bound by name.
+ *
+ * <ul>
+ *   <li>{@code near}: nearest chunks by cosine distance, in index order
+ *   <li>{@code matching}: best chunks by BM25, any of the terms; document frequencies count what the caller may read
+ *   <li>hybrid: reciprocal rank fusion of both (Cormack, Clarke, Buettcher 2009), score = sum of 1 / (60 + rank)
+ * </ul>
+ */
+final class SearchSql {
+    private static final String QUERY = "with query as materialized (select cast(:vector as vector) as v)";
+
+    private static final String NEAR = """
+            , near as (
+                select id, distance, row_number() over (order by distance, id) as rank
+                from (select c.id, c.embedding <=> (select v from query) as distance
+                      from retriever.chunks c %s
+                      where c.tenant = :tenant and c.generation = :generation
+                        and (c.acl is null or :readsAll or c.acl && cast(:principals as text[])) %s
+                      order by distance
+                      limit :candidates) nearest
+            )""";
+
+    private static final String MATCHING = """
+            , occurrence as (
+                select chunk_id, frequency, chunk_length, count(*) over (partition by term) as documents
+                from retriever.postings
+                where tenant = :tenant and term = any (cast(:terms as text[]))
+                  and (acl is null or :readsAll or acl && cast(:principals as text[]))
+            ), corpus as (
+                select greatest(chunks, 1)::float8 as chunks, greatest(terms, 1)::float8 / greatest(chunks, 1) as average_length
+                from retriever.tenant_statistics where tenant = :tenant
+            ), scored as (
+                select o.chunk_id as id,
+                       sum(ln(1 + greatest(corpus.chunks - o.documents + 0.5, 0.5) / (o.documents + 0.5))
+                           * o.frequency * 2.2 / (o.frequency + 1.2 * (0.25 + 0.75 * o.chunk_length / corpus.average_length))) as score
+                from occurrence o cross join corpus
+                group by o.chunk_id
+            ), matching as (
+                select s.id, s.score, row_number() over (order by s.score desc, s.id) as rank
+                from scored s %s
+                order by s.score desc, s.id
+                limit :candidates
+            )""";
+
+    private static final String FUSED = """
+            , best as (
+                select id, coalesce(1.0 / (60 + near.rank), 0) + coalesce(1.0 / (60 + matching.rank), 0) as score
+                from near full join matching using (id)
+                order by score desc, id limit :limit
+            )""";
+
+    private static final String BEST_NEAR = """
+            , best as (select id, 1 - distance as score from near order by rank limit :limit)""";
+
+    private static final String BEST_MATCHING = """
+            , best as (select id, score from matching order by rank limit :limit)""";
+
+    private static final String HITS = """
+
+            select c.document_id, d.version, c.position, d.title, c.heading, c.text, best.score,
+                   case when c.generation = :generation then 1 - (c.embedding <=> (select v from query)) else 0 end as similarity,
+                   c.start_offset, c.end_offset
+            from best
+            join retriever.chunks c on c.id = best.id
+            join retriever.documents d on d.tenant = c.tenant and d.document_id = c.document_id
+            order by best.score desc, best.id
+            """;
+
+    private static final String DOCUMENT =
+            "join retriever.documents f on f.tenant = c.tenant and f.document_id = c.document_id";
+    private static final String CHUNK_AND_DOCUMENT = "join retriever.chunks c on c.id = s.id " + DOCUMENT;
+    private static final String CARRIES = "and f.metadata @> cast(:filter as jsonb)";
+
+    private static final Map<SearchMode, String> PLAIN = statements("", "", "");
+    private static final Map<SearchMode, String> FILTERED =
+            statements(DOCUMENT, CARRIES, CHUNK_AND_DOCUMENT + " where true " + CARRIES);
+
+    private SearchSql() {}
+
+    static String of(SearchMode mode, boolean filtered) {
+        String sql = (filtered ? FILTERED : PLAIN).get(mode);
+        if (sql == null) {
+            throw new IllegalArgumentException("no statement for " + mode);
+        }
+        return sql;
+    }
+
+    private static Map<SearchMode, String> statements(String nearJoin, String nearFilter, String matchingFilter) {
+        String near = NEAR.formatted(nearJoin, nearFilter);
+        String matching = MATCHING.formatted(matchingFilter);
+        Map<SearchMode, String> statements = new EnumMap<>(SearchMode.class);
+        statements.put(SearchMode.HYBRID, QUERY + near + matching + FUSED + HITS);
+        statements.put(SearchMode.VECTOR, QUERY + near + BEST_NEAR + HITS);
+        statements.put(SearchMode.LEXICAL, QUERY + matching + BEST_MATCHING + HITS);
+        return statements;
+    }
+}

@@ -1,0 +1,59 @@
+package dev.tsumugi.retriever.tenancy;
+
+import dev.tsumugi.platform.web.Caller;
+import java.util.function.Supplier;
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.transaction.PlatformTransactionManager;
+import org.springframework.transaction.support.TransactionTemplate;
+
+/**
+ * Runs work in a transaction that tells PostgreSQL's row-level security for whom it reads. Outside of one no row can be seen or
+ * written.
+ */
+public final class TenantTransactions {
+    /**
+     * With {@code iterative_scan} the index goes on beyond {@code ef_search} candidates until enough of them pass the filters; without,
+     * a tenant or an ACL that holds few of all chunks would get few or no results.
+     */
+    private static final String SETTINGS = """
+            select set_config('tsumugi.tenant', ?, true),
+                   set_config('tsumugi.reads_all', ?, true),
+                   set_config('tsumugi.principals', ?, true),
+                   set_config('hnsw.iterative_scan', 'strict_order', true),
+                   set_config('hnsw.ef_search', '64', true),
+                   set_config('hnsw.max_scan_tuples', '100000', true)
+            """;
+
+    private final JdbcTemplate jdbc;
+    private final TransactionTemplate reading;
+    private final TransactionTemplate writing;
+
+    public TenantTransactions(PlatformTransactionManager transactions, JdbcTemplate jdbc) {
+        this.jdbc = jdbc;
+        reading = new TransactionTemplate(transactions);
+        reading.setReadOnly(true);
+        writing = new TransactionTemplate(transactions);
+    }
+
+    /** What {@code caller} may read. */
+    public <T> T read(Caller caller, Supplier<T> work) {
+        return run(reading, caller, work);
+    }
+
+    /** Everything of {@code tenant}, for the service's own work. */
+    public <T> T write(String tenant, Supplier<T> work) {
+        return run(writing, Caller.administrator(tenant), work);
+    }
+
+    private <T> T run(TransactionTemplate template, Caller caller, Supplier<T> work) {
+        return template.execute(status -> {
+            jdbc.query(
+                    SETTINGS,
+                    row -> {},
+                    caller.tenant(),
+                    Boolean.toString(caller.readsAll()),
+                    PostgresArrays.literal(caller.principals()));
+            return work.get();
+        });
+    }
+}
