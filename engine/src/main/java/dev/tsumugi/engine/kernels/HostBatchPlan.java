@@ -89,6 +89,22 @@ final class HostBatchPlan implements BatchPlan {
         return position % blockTokens;
     }
 
+    /** Runs cut into tiles of at most {@code tokens} tokens: tile i is tokens {@code [i]} until {@code [i + 1]}. */
+    int[] tileStarts(int tokens) {
+        int tiles = 0;
+        for (int run = 0; run + 1 < runStarts.length; run++) {
+            tiles += (runStarts[run + 1] - runStarts[run] + tokens - 1) / tokens;
+        }
+        int[] starts = new int[tiles + 1];
+        starts[tiles] = this.tokens.length;
+        for (int run = 0, tile = 0; run + 1 < runStarts.length; run++) {
+            for (int t = runStarts[run]; t < runStarts[run + 1]; t += tokens) {
+                starts[tile++] = t;
+            }
+        }
+        return starts;
+    }
+
     @Override
     public int tokens() {
         return tokens.length;

@@ -7,6 +7,7 @@ record HostTable(Tensor tensor) implements EmbeddingTable {
 
     HostTable {
         Sizes.requireMatrix(tensor);
+        Sizes.requireNumbers(tensor.dtype());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 
@@ -21,12 +22,13 @@ public final class ReferenceBackend extends HostBackend {
     @Override
     public Weight prepare(Tensor matrix) {
         Sizes.requireMatrix(matrix);
+        Sizes.requireNumbers(matrix.dtype());
         int outputs = (int) matrix.shape().get(0);
         int inputs = (int) matrix.shape().get(1);
         float[] values = new float[Math.multiplyExact(outputs, inputs)];
         float[] row = new float[inputs];
         for (int n = 0; n < outputs; n++) {
-            Widening.row(matrix, n, row);
+            Dequantization.row(matrix, n, row, 0);
             System.arraycopy(row, 0, values, n * inputs, inputs);
         }
         return new ReferenceKernels.FloatWeight(outputs, inputs, values);

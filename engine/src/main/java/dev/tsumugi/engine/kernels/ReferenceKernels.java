@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -65,7 +66,7 @@ final class ReferenceKernels implements Kernels {
         float[] row = new float[width];
         for (int t = 0; t < tokens.length; t++) {
             Sizes.requireToken(tokens[t], table);
-            Widening.row(HostTable.of(table), tokens[t], row);
+            Dequantization.row(HostTable.of(table), tokens[t], row, 0);
             for (int c = 0; c < width; c++) {
                 o.set((long) t * width + c, row[c]);
             }

@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,12 @@ final class Sizes {
         if (tensor.shape().get(1) % tensor.dtype().blockElements() != 0) {
             throw new IllegalArgumentException(
                     "rows of " + tensor.shape().get(1) + " are no whole number of " + tensor.dtype() + " blocks");
+        }
+    }
+
+    static void requireNumbers(DType dtype) {
+        if (!Dequantization.supports(dtype)) {
+            throw new IllegalArgumentException("weights of type " + dtype + " are not supported");
         }
     }
 

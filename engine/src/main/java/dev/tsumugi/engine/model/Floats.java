@@ -1,7 +1,6 @@
 package dev.tsumugi.engine.model;
 
-import dev.tsumugi.engine.kernels.Widening;
-import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
 
 /** Small vectors of a model file as floats, whatever their type. */
@@ -14,7 +13,7 @@ final class Floats {
             throw new IllegalArgumentException("expected " + size + " values, found shape " + vector.shape());
         }
         float[] values = new float[size];
-        Widening.row(new Tensor(vector.dtype(), new Shape(1, size), vector.memory(), vector.offset()), 0, values);
+        Dequantization.toFloats(vector.dtype(), vector.memory().segment(), vector.offset(), values, 0, size);
         return values;
     }
 }

@@ -78,7 +78,7 @@ final class GptNeoxModel extends CausalModel {
         int hidden = config.hiddenSize();
         int headsWidth = config.heads() * config.headSize();
         String fused = name + "attention.query_key_value";
-        try (Arena copies = Arena.ofConfined()) {
+        try (Arena copies = Arena.ofShared()) {
             return new Layer(
                     norm(name + "input_layernorm"),
                     fusedPart(fused, 0, copies),

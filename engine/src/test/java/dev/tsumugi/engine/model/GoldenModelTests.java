@@ -5,10 +5,12 @@ import static org.assertj.core.data.Offset.offset;
 
 import dev.tsumugi.engine.Golden;
 import dev.tsumugi.engine.files.SafetensorsFile;
+import dev.tsumugi.engine.files.SafetensorsModelFiles;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.tensor.DType;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -34,7 +36,7 @@ class GoldenModelTests {
                         "tiny-mistral",
                         "tiny-gptneox",
                         "tiny-gptneox-sequential")
-                .flatMap(model -> Stream.of("reference").map(backend -> Arguments.of(model, backend)));
+                .flatMap(model -> Stream.of("reference", "vector").map(backend -> Arguments.of(model, backend)));
     }
 
     @ParameterizedTest
@@ -131,10 +133,15 @@ class GoldenModelTests {
 
     private static void with(String name, String backendName, Check check) {
         try (Backend backend = Backends.open(backendName, 2, Precision.EXACT);
-                CausalModel model = (CausalModel) LanguageModels.load(GoldenModelFiles.open(name), backend, DType.F32);
+                CausalModel model = (CausalModel)
+                        LanguageModels.load(SafetensorsModelFiles.open(folder(name)), backend, DType.F32);
                 SafetensorsFile expected = SafetensorsFile.open(Golden.path(name + "/expected.safetensors"))) {
             check.run(model, expected);
         }
+    }
+
+    private static Path folder(String name) {
+        return Golden.path(name + "/config.json").getParent();
     }
 
     private static float[] floats(SafetensorsFile file, String name) {

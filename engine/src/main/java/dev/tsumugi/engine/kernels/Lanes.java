@@ -1,0 +1,142 @@
+package dev.tsumugi.engine.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * What every vector kernel needs to know of the processor, decided once, and vector access to raw addresses. Operations check sizes before
+ * they turn a tensor into an address; behind that the one segment that spans all memory costs no checks of its own.
+ */
+final class Lanes {
+    static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+    /** Floats in a vector. */
+    static final int L = F.length();
+    /** Output rows in a panel of packed weights: two vectors of floats, or one of shorts. */
+    static final int PANEL = 2 * L;
+
+    static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
+    static final VectorSpecies<Short> S = VectorSpecies.of(short.class, F.vectorShape());
+    /** As many shorts as there are floats in {@link #F}. */
+    static final VectorSpecies<Short> HALF_S =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+    static final long FLOAT_BYTES = Float.BYTES;
+    static final long VECTOR_BYTES = F.vectorByteSize();
+
+    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** Bytes widen to ints in one step only where a quarter of a vector is a vector itself. */
+    private static final boolean QUARTERS = F.vectorBitSize() >= 256;
+
+    private static final VectorSpecies<Byte> QUARTER_B = QUARTERS
+            ? VectorSpecies.of(byte.class, VectorShape.forBitSize(F.vectorBitSize() / 4))
+            : ByteVector.SPECIES_64;
+
+    private Lanes() {}
+
+    static FloatVector load(long address) {
+        return FloatVector.fromMemorySegment(F, ALL, address, ORDER);
+    }
+
+    /** The first {@code count} lanes, the others zero; reads no byte behind them. */
+    static FloatVector load(long address, int count) {
+        return count >= L
+                ? load(address)
+                : FloatVector.fromMemorySegment(F, ALL, address, ORDER, F.indexInRange(0, count));
+    }
+
+    static void store(FloatVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    /** Writes the first {@code count} lanes only; none when it is not positive. */
+    static void store(FloatVector vector, long address, int count) {
+        if (count >= L) {
+            vector.intoMemorySegment(ALL, address, ORDER);
+        } else if (count > 0) {
+            vector.intoMemorySegment(ALL, address, ORDER, F.indexInRange(0, count));
+        }
+    }
+
+    static ShortVector loadShorts(long address) {
+        return ShortVector.fromMemorySegment(S, ALL, address, ORDER);
+    }
+
+    static IntVector loadInts(long address) {
+        return IntVector.fromMemorySegment(I, ALL, address, ORDER);
+    }
+
+    /** {@link #L} shorts, sign-extended. */
+    static IntVector loadWidened(long address) {
+        return (IntVector)
+                ShortVector.fromMemorySegment(HALF_S, ALL, address, ORDER).convertShape(VectorOperators.S2I, I, 0);
+    }
+
+    static FloatVector loadBFloat16(long address) {
+        return loadWidened(address).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    /** Finite half-precision numbers, subnormals included, by moving their bits and correcting the exponent's bias. */
+    static FloatVector loadFloat16(long address) {
+        return loadWidened(address)
+                .lanewise(VectorOperators.LSHL, 16)
+                .lanewise(VectorOperators.ASHR, 3)
+                .and(0x8fffe000)
+                .reinterpretAsFloats()
+                .mul(0x1p112f);
+    }
+
+    /** {@link #L} signed bytes as floats. */
+    static FloatVector loadBytes(long address) {
+        if (QUARTERS) {
+            return (FloatVector) ByteVector.fromMemorySegment(QUARTER_B, ALL, address, ORDER)
+                    .convertShape(VectorOperators.B2F, F, 0);
+        }
+        FloatVector result = FloatVector.zero(F);
+        for (int i = 0; i < L; i++) {
+            result = result.withLane(i, ALL.get(ValueLayout.JAVA_BYTE, address + i));
+        }
+        return result;
+    }
+
+    /** Stores {@link #L} ints, each of which fits, as shorts. */
+    static void storeNarrowed(IntVector vector, long address) {
+        ((ShortVector) vector.convertShape(VectorOperators.I2S, HALF_S, 0)).intoMemorySegment(ALL, address, ORDER);
+    }
+
+    static float getFloat(long address) {
+        return ALL.get(ValueLayout.JAVA_FLOAT_UNALIGNED, address);
+    }
+
+    static void setFloat(long address, float value) {
+        ALL.set(ValueLayout.JAVA_FLOAT_UNALIGNED, address, value);
+    }
+
+    static short getShort(long address) {
+        return ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, address);
+    }
+
+    static void setShort(long address, short value) {
+        ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, address, value);
+    }
+
+    static void setByte(long address, byte value) {
+        ALL.set(ValueLayout.JAVA_BYTE, address, value);
+    }
+
+    static void copy(long from, long to, long bytes) {
+        MemorySegment.copy(ALL, from, ALL, to, bytes);
+    }
+
+    static void zero(long address, long bytes) {
+        ALL.asSlice(address, bytes).fill((byte) 0);
+    }
+}

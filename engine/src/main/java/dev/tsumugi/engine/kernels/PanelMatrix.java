@@ -1,0 +1,103 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.Tensor;
+
+/**
+ * A matrix [N, K] repacked so that a vector holds the same column of neighbouring rows: panels of {@link Lanes#PANEL} rows, in each of them
+ * column after column. A product then needs no horizontal sums, and each output has one fixed order of summation, whatever the batch.
+ */
+abstract sealed class PanelMatrix implements Weight permits FloatPanels, HalfPanels, BytePanels, NibblePanels {
+    /** Columns that are widened to floats at a time; a panel of them stays in the first-level cache. */
+    static final int CHUNK = 128;
+
+    private final int outputs;
+    private final int inputs;
+    private final ArenaMemory memory;
+    private final long panelBytes;
+    private final long address;
+
+    PanelMatrix(int outputs, int inputs, long panelBytes) {
+        this.outputs = outputs;
+        this.inputs = inputs;
+        this.panelBytes = panelBytes;
+        memory = new ArenaMemory(Math.multiplyExact(panelBytes, (long) (outputs + Lanes.PANEL - 1) / Lanes.PANEL));
+        address = memory.segment().address();
+    }
+
+    /** Packs {@code matrix}, sharing the panels out over {@code team}. */
+    static PanelMatrix pack(Tensor matrix, ThreadTeam team) {
+        Sizes.requireMatrix(matrix);
+        int outputs = (int) matrix.shape().get(0);
+        int inputs = (int) matrix.shape().get(1);
+        DType dtype = matrix.dtype();
+        Sizes.requireNumbers(dtype);
+        PanelMatrix packed;
+        if (dtype == DType.F16 || dtype == DType.BF16) {
+            packed = new HalfPanels(outputs, inputs, dtype == DType.BF16);
+        } else if (QuantizedBlock.isNibble(dtype)) {
+            packed = new NibblePanels(outputs, inputs, QuantizedBlock.hasMinimum(dtype));
+        } else if (QuantizedBlock.reads(dtype)) {
+            packed = new BytePanels(outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype));
+        } else {
+            packed = new FloatPanels(outputs, inputs);
+        }
+        try {
+            team.run(packed.panels(), (panel, member) -> {
+                int last = Math.min(outputs, (panel + 1) * Lanes.PANEL);
+                packed.packRows(matrix, panel, panel * Lanes.PANEL, last);
+            });
+        } catch (RuntimeException | Error e) {
+            packed.close();
+            throw e;
+        }
+        return packed;
+    }
+
+    /** Writes rows {@code from} until {@code to} of {@code matrix} to {@code panel}; missing rows stay zero. */
+    abstract void packRows(Tensor matrix, int panel, int from, int to);
+
+    /**
+     * Columns {@code k} until {@code k + count} of a panel as floats [count][PANEL].
+     *
+     * @param k a multiple of {@link #CHUNK}
+     * @param scratch room for the floats, which may stay unused
+     * @return address of the floats
+     */
+    abstract long floats(int panel, int k, int count, long scratch);
+
+    final int panels() {
+        return (outputs + Lanes.PANEL - 1) / Lanes.PANEL;
+    }
+
+    final long panelAddress(int panel) {
+        return address + panel * panelBytes;
+    }
+
+    @Override
+    public final int outputs() {
+        return outputs;
+    }
+
+    @Override
+    public final int inputs() {
+        return inputs;
+    }
+
+    @Override
+    public final long byteSize() {
+        return memory.byteSize();
+    }
+
+    @Override
+    public final void close() {
+        memory.close();
+    }
+
+    /** Fails when the memory is gone already, which raw addresses would not notice. */
+    final void requireOpen() {
+        if (!memory.segment().scope().isAlive()) {
+            throw new IllegalStateException("the weight is closed");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.Tensor;
+
+/**
+ * The processor through the Vector API. Other backends for the processor hold one of these for what they do not do better themselves.
+ */
+public final class VectorBackend extends HostBackend {
+    public static final String NAME = "vector";
+    private final ThreadTeam team;
+    private final VectorKernels kernels;
+
+    /** @param threads that compute, the caller's included */
+    public VectorBackend(int threads, Precision precision) {
+        team = new ThreadTeam(threads);
+        kernels = new VectorKernels(team, precision);
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    @Override
+    public Weight prepare(Tensor matrix) {
+        return PanelMatrix.pack(matrix, team);
+    }
+
+    @Override
+    public PagedCache newCache(
+            int layers, int blocks, int blockTokens, int keyValueHeads, int headSize, DType storage) {
+        return new VectorCache(layers, blocks, blockTokens, keyValueHeads, headSize, storage);
+    }
+
+    @Override
+    public long cacheBlockBytes(int layers, int blockTokens, int keyValueHeads, int headSize, DType storage) {
+        return VectorCache.blockBytes(layers, blockTokens, keyValueHeads, headSize, storage);
+    }
+
+    @Override
+    public void close() {
+        team.close();
+        kernels.close();
+    }
+
+    /** Opens {@link VectorBackend} where the Vector API is there. */
+    public static final class Provider implements BackendProvider {
+        @Override
+        public String name() {
+            return NAME;
+        }
+
+        @Override
+        public int preference() {
+            return 10;
+        }
+
+        @Override
+        public Availability availability() {
+            return VectorSupport.availability();
+        }
+
+        @Override
+        public Backend open(int threads, Precision precision) {
+            return new VectorBackend(threads, precision);
+        }
+    }
+}

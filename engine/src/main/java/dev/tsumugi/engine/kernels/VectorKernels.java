@@ -1,0 +1,387 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.quant.Dequantization;
+import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The operations by the Vector API, shared out over a team of threads. A token's result has the same bits whatever batch it is in, so batched,
+ * chunked and single runs choose the same next tokens.
+ */
+final class VectorKernels implements Kernels, AutoCloseable {
+    /** Elements of an elementwise operation that are worth a task of their own. */
+    private static final int SPAN = 16384;
+    /** Rows of which an operation by rows makes one task. */
+    private static final int ROWS = 16;
+    /** Tasks per thread: enough to even out threads that the machine slows down. */
+    private static final int TASKS_PER_THREAD = 4;
+
+    private final ThreadTeam team;
+    private final Precision precision;
+    private final VectorAttention attention;
+    private final QuantizedRows quantized = new QuantizedRows();
+    private final Scratch[] panelFloats;
+
+    VectorKernels(ThreadTeam team, Precision precision) {
+        this.team = team;
+        this.precision = precision;
+        attention = new VectorAttention(team);
+        panelFloats = new Scratch[team.size()];
+        for (int i = 0; i < panelFloats.length; i++) {
+            panelFloats[i] = new Scratch();
+        }
+    }
+
+    @Override
+    public void close() {
+        attention.close();
+        quantized.close();
+        for (Scratch memory : panelFloats) {
+            memory.close();
+        }
+    }
+
+    @Override
+    public BatchPlan plan(
+            int[] tokens,
+            int[] positions,
+            int[] sequences,
+            int[][] blockTables,
+            int[] outputs,
+            int blockTokens,
+            float[] inverseFrequencies) {
+        return new HostBatchPlan(tokens, positions, sequences, blockTables, outputs, blockTokens, inverseFrequencies);
+    }
+
+    @Override
+    public void embed(Tensor out, BatchPlan plan, EmbeddingTable table) {
+        int width = table.width();
+        int[] tokens = HostBatchPlan.of(plan).tokens;
+        Sizes.require("out", out, (long) tokens.length * width);
+        for (int token : tokens) {
+            Sizes.requireToken(token, table);
+        }
+        Tensor matrix = HostTable.of(table);
+        MemorySegment to = out.segment();
+        byRows(tokens.length, (from, end) -> {
+            float[] row = new float[width];
+            for (int t = from; t < end; t++) {
+                Dequantization.row(matrix, tokens[t], row, 0);
+                MemorySegment.copy(MemorySegment.ofArray(row), 0, to, (long) t * width * Float.BYTES, width * 4L);
+            }
+        });
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+        Sizes.requireNorm(out, x, rows, width, weight);
+        long o = address(out);
+        long in = address(x);
+        long w = address(weight);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long offset = (long) r * width * Lanes.FLOAT_BYTES;
+                rmsNormRow(o + offset, in + offset, width, w, epsilon);
+            }
+        });
+    }
+
+    private static void rmsNormRow(long out, long x, int width, long weight, float epsilon) {
+        FloatVector squares = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            FloatVector value = Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c);
+            squares = value.fma(value, squares);
+        }
+        float scale = (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / (double) width + epsilon));
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            FloatVector value = Lanes.load(x + at, width - c).mul(scale);
+            Lanes.store(value.mul(Lanes.load(weight + at, width - c)), out + at, width - c);
+        }
+    }
+
+    @Override
+    public void layerNorm(Tensor out, Tensor x, int rows, int width, Tensor weight, Tensor bias, float epsilon) {
+        Sizes.requireNorm(out, x, rows, width, weight);
+        Sizes.require("bias", bias, width);
+        long o = address(out);
+        long in = address(x);
+        long w = address(weight);
+        long b = address(bias);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long offset = (long) r * width * Lanes.FLOAT_BYTES;
+                layerNormRow(o + offset, in + offset, width, w, b, epsilon);
+            }
+        });
+    }
+
+    private static void layerNormRow(long out, long x, int width, long weight, long bias, float epsilon) {
+        FloatVector sum = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            sum = sum.add(Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c));
+        }
+        float mean = sum.reduceLanes(VectorOperators.ADD) / width;
+        FloatVector squares = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            FloatVector difference =
+                    Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c).sub(mean);
+            if (width - c < Lanes.L) {
+                // Lanes behind the row are not differences from the mean.
+                difference = FloatVector.zero(Lanes.F).blend(difference, Lanes.F.indexInRange(0, width - c));
+            }
+            squares = difference.fma(difference, squares);
+        }
+        float scale = (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / (double) width + epsilon));
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            FloatVector value = Lanes.load(x + at, width - c).sub(mean).mul(scale);
+            FloatVector shifted = value.fma(Lanes.load(weight + at, width - c), Lanes.load(bias + at, width - c));
+            Lanes.store(shifted, out + at, width - c);
+        }
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
+        if (!(weight instanceof PanelMatrix matrix)) {
+            throw new IllegalArgumentException("the weight is of another backend");
+        }
+        matrix.requireOpen();
+        Sizes.requireLinear(out, x, rows, weight, bias);
+        if (rows == 0) {
+            return;
+        }
+        long o = address(out);
+        long in = address(x);
+        long b = bias == null ? 0 : address(bias);
+        long outStride = matrix.outputs() * Lanes.FLOAT_BYTES;
+        boolean nibbles = precision == Precision.FAST && matrix instanceof NibblePanels;
+        if (nibbles) {
+            quantize(in, rows, matrix.inputs());
+        }
+        int panels = matrix.panels();
+        int tasks = Math.min(panels, team.size() * TASKS_PER_THREAD);
+        team.run(tasks, (task, member) -> {
+            for (int panel = share(panels, tasks, task); panel < share(panels, tasks, task + 1); panel++) {
+                int row = panel * Lanes.PANEL;
+                int valid = Math.min(Lanes.PANEL, matrix.outputs() - row);
+                long to = o + row * Lanes.FLOAT_BYTES;
+                if (nibbles) {
+                    NibbleProduct.multiply((NibblePanels) matrix, panel, quantized, rows, to, outStride, valid);
+                } else {
+                    multiply(matrix, panel, in, rows, to, outStride, valid, panelFloats[member]);
+                }
+                if (b != 0) {
+                    addBias(to, outStride, rows, b + row * Lanes.FLOAT_BYTES, valid);
+                }
+            }
+        });
+    }
+
+    private static int share(int items, int tasks, int task) {
+        return (int) ((long) items * task / tasks);
+    }
+
+    private void quantize(long x, int rows, int inputs) {
+        quantized.reserve(rows, inputs);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                quantized.quantize(r, x + (long) r * inputs * Lanes.FLOAT_BYTES);
+            }
+        });
+    }
+
+    private static void multiply(
+            PanelMatrix matrix, int panel, long x, int rows, long out, long outStride, int valid, Scratch scratch) {
+        int inputs = matrix.inputs();
+        long room = scratch.address(PanelMatrix.CHUNK * 2 * Lanes.VECTOR_BYTES);
+        for (int k = 0; k < inputs; k += PanelMatrix.CHUNK) {
+            int count = Math.min(PanelMatrix.CHUNK, inputs - k);
+            long floats = matrix.floats(panel, k, count, room);
+            PanelProduct.multiply(
+                    floats,
+                    count,
+                    x + k * Lanes.FLOAT_BYTES,
+                    inputs * Lanes.FLOAT_BYTES,
+                    rows,
+                    out,
+                    outStride,
+                    valid,
+                    k > 0);
+        }
+    }
+
+    private static void addBias(long out, long outStride, int rows, long bias, int valid) {
+        for (int part = 0; part < valid; part += Lanes.L) {
+            FloatVector values = Lanes.load(bias + part * Lanes.FLOAT_BYTES, valid - part);
+            for (int t = 0; t < rows; t++) {
+                long at = out + t * outStride + part * Lanes.FLOAT_BYTES;
+                Lanes.store(Lanes.load(at, valid - part).add(values), at, valid - part);
+            }
+        }
+    }
+
+    @Override
+    public void rope(Tensor x, BatchPlan plan, int heads, int headSize, RopeLayout layout) {
+        HostBatchPlan p = HostBatchPlan.of(plan);
+        Sizes.requireRope(x, p, heads, headSize);
+        long v = address(x);
+        int pairs = p.rotaryPairs;
+        boolean halves = layout == RopeLayout.HALVES;
+        long step = (halves ? 1 : 2) * Lanes.FLOAT_BYTES;
+        long apart = (halves ? pairs : 1) * Lanes.FLOAT_BYTES;
+        byRows(p.tokens(), (from, end) -> {
+            for (int t = from; t < end; t++) {
+                for (int h = 0; h < heads; h++) {
+                    long head = v + ((long) t * heads + h) * headSize * Lanes.FLOAT_BYTES;
+                    rotate(head, step, apart, p.cosines, p.sines, t * pairs, pairs);
+                }
+            }
+        });
+    }
+
+    private static void rotate(
+            long head, long step, long apart, float[] cosines, float[] sines, int angles, int pairs) {
+        for (int i = 0; i < pairs; i++) {
+            long first = head + i * step;
+            float a = Lanes.getFloat(first);
+            float b = Lanes.getFloat(first + apart);
+            float cos = cosines[angles + i];
+            float sin = sines[angles + i];
+            Lanes.setFloat(first, a * cos - b * sin);
+            Lanes.setFloat(first + apart, b * cos + a * sin);
+        }
+    }
+
+    @Override
+    public void storeKeysValues(PagedCache cache, int layer, BatchPlan plan, Tensor keys, Tensor values) {
+        VectorCache c = VectorCache.of(cache);
+        HostBatchPlan p = HostBatchPlan.of(plan);
+        Sizes.requireStore(cache, layer, p, keys, values);
+        long k = address(keys);
+        long v = address(values);
+        byRows(p.tokens(), (from, end) -> {
+            for (int t = from; t < end; t++) {
+                int block = p.block(p.sequences[t], p.positions[t]);
+                int slot = p.slot(p.positions[t]);
+                for (int g = 0; g < c.keyValueHeads(); g++) {
+                    long head = ((long) t * c.keyValueHeads() + g) * c.headSize() * Lanes.FLOAT_BYTES;
+                    c.store(layer, block, slot, g, k + head, v + head);
+                }
+            }
+        });
+    }
+
+    @Override
+    public void attention(
+            Tensor out,
+            Tensor queries,
+            PagedCache cache,
+            int layer,
+            BatchPlan plan,
+            int heads,
+            int window,
+            float scale) {
+        HostBatchPlan p = HostBatchPlan.of(plan);
+        Sizes.requireAttention(out, queries, cache, layer, p, heads, window);
+        attention.run(address(out), address(queries), VectorCache.of(cache), layer, p, heads, window, scale);
+    }
+
+    @Override
+    public void swiGlu(Tensor out, Tensor gate, Tensor up, int count) {
+        Sizes.require("out", out, count);
+        Sizes.require("gate", gate, count);
+        Sizes.require("up", up, count);
+        long o = address(out);
+        long g = address(gate);
+        long u = address(up);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                FloatVector value = VectorMath.silu(Lanes.load(g + at, end - i));
+                Lanes.store(value.mul(Lanes.load(u + at, end - i)), o + at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void geluErf(Tensor x, int count) {
+        Sizes.require("x", x, count);
+        long v = address(x);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = v + i * Lanes.FLOAT_BYTES;
+                Lanes.store(VectorMath.geluErf(Lanes.load(at, end - i)), at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void geluTanh(Tensor x, int count) {
+        Sizes.require("x", x, count);
+        long v = address(x);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = v + i * Lanes.FLOAT_BYTES;
+                Lanes.store(VectorMath.geluTanh(Lanes.load(at, end - i)), at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void add(Tensor x, Tensor y, int count) {
+        Sizes.require("x", x, count);
+        Sizes.require("y", y, count);
+        long v = address(x);
+        long w = address(y);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                Lanes.store(Lanes.load(v + at, end - i).add(Lanes.load(w + at, end - i)), v + at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void gatherOutputs(Tensor out, Tensor x, BatchPlan plan, int width) {
+        HostBatchPlan p = HostBatchPlan.of(plan);
+        Sizes.requireGather(out, x, p, width);
+        long bytes = width * Lanes.FLOAT_BYTES;
+        for (int r = 0; r < p.outputs(); r++) {
+            Lanes.copy(address(x) + p.outputs[r] * bytes, address(out) + r * bytes, bytes);
+        }
+    }
+
+    private static long address(Tensor tensor) {
+        MemorySegment segment = tensor.memory().segment();
+        if (!segment.isNative() || !segment.scope().isAlive()) {
+            throw new IllegalArgumentException("the tensor is not in open memory of this backend");
+        }
+        return segment.address() + tensor.offset();
+    }
+
+    private interface Range {
+        void run(int from, int end);
+    }
+
+    private void byRows(int rows, Range range) {
+        byParts(rows, ROWS, range);
+    }
+
+    private void bySpans(int count, Range range) {
+        byParts(count, SPAN, range);
+    }
+
+    private void byParts(int items, int part, Range range) {
+        if (items <= part) {
+            range.run(0, items);
+            return;
+        }
+        team.run(
+                (items + part - 1) / part,
+                (task, member) -> range.run(task * part, Math.min(items, (task + 1) * part)));
+    }
+}
