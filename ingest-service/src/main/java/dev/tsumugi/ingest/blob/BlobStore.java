@@ -1,0 +1,167 @@
+package dev.tsumugi.ingest.blob;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Contents in a folder, each once, in a file named by its SHA-256 ({@code ab/abcd...}). A blob is complete and on the disk when
+ * {@link #store} returns; a crash before leaves only a temporary file. Several processes may share the folder.
+ */
+public final class BlobStore {
+    private static final Logger log = LoggerFactory.getLogger(BlobStore.class);
+    private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
+    private static final String TEMPORARY = ".incoming";
+
+    private final Path folder;
+    private final Clock clock;
+
+    /** Makes the folder if it is not there. */
+    public BlobStore(Path folder, Clock clock) throws IOException {
+        this.folder = folder.toAbsolutePath();
+        this.clock = clock;
+        Files.createDirectories(this.folder.resolve(TEMPORARY));
+    }
+
+    /** @param hash SHA-256 in hex */
+    public record Blob(String hash, long size) {}
+
+    /**
+     * Stores what {@code content} gives, hashing on the way; storing what is there already renews its age.
+     *
+     * @throws BlobTooLargeException as soon as more than {@code maxBytes} came
+     */
+    public Blob store(InputStream content, long maxBytes) throws IOException {
+        Path temporary = Files.createTempFile(folder.resolve(TEMPORARY), "blob", "");
+        try {
+            MessageDigest digest = sha256();
+            long size = 0;
+            try (FileChannel out = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+                byte[] buffer = new byte[64 * 1024];
+                for (int n = content.read(buffer); n >= 0; n = content.read(buffer)) {
+                    size += n;
+                    if (size > maxBytes) {
+                        throw new BlobTooLargeException(maxBytes);
+                    }
+                    digest.update(buffer, 0, n);
+                    for (ByteBuffer rest = ByteBuffer.wrap(buffer, 0, n); rest.hasRemaining(); ) {
+                        out.write(rest);
+                    }
+                }
+                out.force(true);
+            }
+            String hash = HexFormat.of().formatHex(digest.digest());
+            publish(temporary, hash);
+            return new Blob(hash, size);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    private synchronized void publish(Path temporary, String hash) throws IOException {
+        Path target = path(hash);
+        if (Files.exists(target)) {
+            Files.setLastModifiedTime(target, FileTime.from(clock.instant()));
+            return;
+        }
+        Path directory = folder(hash);
+        Files.createDirectories(directory);
+        Files.setLastModifiedTime(temporary, FileTime.from(clock.instant()));
+        try {
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException e) {
+            throw new IOException("the file system of " + folder + " cannot rename atomically; use a local one", e);
+        }
+        sync(directory);
+    }
+
+    /** The rename itself must survive a power failure; where a folder cannot be synced (Windows), the system does it by itself. */
+    private static void sync(Path directory) {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        } catch (IOException e) {
+            log.debug("cannot sync {}", directory, e);
+        }
+    }
+
+    /** The file of a blob, to be read only; empty when there is none, or {@code hash} is no SHA-256 in hex. */
+    public Optional<Path> find(String hash) {
+        if (!HASH.matcher(hash).matches()) {
+            return Optional.empty();
+        }
+        Path path = path(hash);
+        return Files.isRegularFile(path) ? Optional.of(path) : Optional.empty();
+    }
+
+    /**
+     * Deletes blobs that are older than {@code grace} and that nothing refers to, and leftovers of interrupted uploads.
+     *
+     * @param grace time in which a new blob is safe, so that whoever stored it can write the reference down
+     * @return how many blobs were deleted
+     */
+    public int collect(Duration grace, Predicate<String> isReferenced) throws IOException {
+        Instant limit = clock.instant().minus(grace);
+        int deleted = 0;
+        try (Stream<Path> files = Files.walk(folder, 2)) {
+            for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
+                String name = file.getFileName().toString();
+                boolean leftover = file.startsWith(folder.resolve(TEMPORARY));
+                if (isOlder(file, limit)
+                        && (leftover || HASH.matcher(name).matches() && !isReferenced.test(name))
+                        && deleteIfStillOld(file, limit)) {
+                    deleted++;
+                }
+            }
+        }
+        return deleted;
+    }
+
+    /** Looks once more under the lock: the same content may just have been stored again. */
+    private synchronized boolean deleteIfStillOld(Path file, Instant limit) throws IOException {
+        return isOlder(file, limit) && Files.deleteIfExists(file);
+    }
+
+    private static boolean isOlder(Path file, Instant limit) throws IOException {
+        try {
+            return Files.getLastModifiedTime(file).toInstant().isBefore(limit);
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    private Path path(String hash) {
+        return folder(hash).resolve(hash);
+    }
+
+    private Path folder(String hash) {
+        return folder.resolve(hash.substring(0, 2));
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java runtime has SHA-256", e);
+        }
+    }
+}

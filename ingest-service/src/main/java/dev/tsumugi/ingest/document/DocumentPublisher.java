@@ -1,0 +1,125 @@
+package dev.tsumugi.ingest.document;
+
+import dev.tsumugi.contracts.DocumentKey;
+import dev.tsumugi.contracts.DocumentState;
+import dev.tsumugi.contracts.Topics;
+import dev.tsumugi.contracts.event.DocumentChunks;
+import dev.tsumugi.contracts.event.DocumentChunks.Chunk;
+import dev.tsumugi.contracts.event.DocumentStatus;
+import dev.tsumugi.ingest.registry.DocumentContent;
+import dev.tsumugi.platform.kafka.EventPublisher;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.jspecify.annotations.Nullable;
+import org.springframework.kafka.core.KafkaTemplate;
+
+/** Writes the events of ingest-service; every method returns when all in-sync replicas have them. */
+final class DocumentPublisher {
+    static final int MAX_PART_CHUNKS = 64;
+    /** UTF-8 bytes of text in one part; with everything around it stays well below a megabyte. */
+    static final int MAX_PART_BYTES = 400_000;
+
+    private final EventPublisher events;
+    private final KafkaTemplate<String, byte[]> kafka;
+    private final Clock clock;
+
+    DocumentPublisher(EventPublisher events, KafkaTemplate<String, byte[]> kafka, Clock clock) {
+        this.events = events;
+        this.kafka = kafka;
+        this.clock = clock;
+    }
+
+    void status(DocumentKey key, long version, DocumentState state, int chunks, @Nullable String error) {
+        events.sendAndWait(
+                Topics.DOCUMENT_STATUS,
+                key.toString(),
+                new DocumentStatus(
+                        DocumentStatus.SCHEMA_VERSION,
+                        key.tenant(),
+                        key.documentId(),
+                        version,
+                        state,
+                        chunks,
+                        error,
+                        clock.instant()));
+    }
+
+    void chunks(DocumentKey key, long version, String title, DocumentContent content, List<Chunk> chunks) {
+        List<List<Chunk>> parts = parts(chunks);
+        List<CompletableFuture<Void>> sends = new ArrayList<>();
+        for (int part = 0; part < parts.size(); part++) {
+            sends.add(events.send(
+                    Topics.DOCUMENT_CHUNKS,
+                    key.toString(),
+                    new DocumentChunks(
+                            DocumentChunks.SCHEMA_VERSION,
+                            key.tenant(),
+                            key.documentId(),
+                            version,
+                            content.hash(),
+                            title,
+                            content.metadata(),
+                            content.acl(),
+                            false,
+                            part,
+                            parts.size(),
+                            parts.get(part))));
+        }
+        CompletableFuture.allOf(sends.toArray(CompletableFuture[]::new)).join();
+    }
+
+    void deletion(DocumentKey key, long version) {
+        events.sendAndWait(
+                Topics.DOCUMENT_CHUNKS,
+                key.toString(),
+                new DocumentChunks(
+                        DocumentChunks.SCHEMA_VERSION,
+                        key.tenant(),
+                        key.documentId(),
+                        version,
+                        "",
+                        "",
+                        Map.of(),
+                        List.of(),
+                        true,
+                        0,
+                        1,
+                        List.of()));
+    }
+
+    /** Writes a record of {@code document-ingest}; null deletes. */
+    void ingest(DocumentKey key, byte @Nullable [] event, @Nullable String header, String headerValue) {
+        ProducerRecord<String, byte[]> record = new ProducerRecord<>(Topics.DOCUMENT_INGEST, key.toString(), event);
+        if (header != null) {
+            record.headers().add(header, headerValue.getBytes(StandardCharsets.UTF_8));
+        }
+        kafka.send(record).join();
+    }
+
+    /** Consecutive chunks in groups that fit into one record; one empty group when there are none. */
+    static List<List<Chunk>> parts(List<Chunk> chunks) {
+        List<List<Chunk>> parts = new ArrayList<>();
+        List<Chunk> part = new ArrayList<>();
+        int bytes = 0;
+        for (Chunk chunk : chunks) {
+            int size = chunk.text().getBytes(StandardCharsets.UTF_8).length
+                    + chunk.heading().getBytes(StandardCharsets.UTF_8).length;
+            if (!part.isEmpty() && (part.size() == MAX_PART_CHUNKS || bytes + size > MAX_PART_BYTES)) {
+                parts.add(List.copyOf(part));
+                part.clear();
+                bytes = 0;
+            }
+            part.add(chunk);
+            bytes += size;
+        }
+        if (!part.isEmpty() || parts.isEmpty()) {
+            parts.add(List.copyOf(part));
+        }
+        return parts;
+    }
+}

@@ -1,0 +1,113 @@
+package dev.tsumugi.ingest.parse;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+import org.apache.pdfbox.pdmodel.PDDocument;
+import org.apache.pdfbox.pdmodel.PDPage;
+import org.apache.pdfbox.pdmodel.PDPageContentStream;
+import org.apache.pdfbox.pdmodel.encryption.AccessPermission;
+import org.apache.pdfbox.pdmodel.encryption.StandardProtectionPolicy;
+import org.apache.pdfbox.pdmodel.font.PDType1Font;
+import org.apache.pdfbox.pdmodel.font.Standard14Fonts;
+import org.apache.poi.xslf.usermodel.XMLSlideShow;
+import org.apache.poi.xssf.usermodel.XSSFWorkbook;
+import org.apache.poi.xwpf.usermodel.XWPFDocument;
+import org.apache.poi.xwpf.usermodel.XWPFParagraph;
+
+/** Small real files, made by the libraries that write such files. */
+public final class TestFiles {
+    private TestFiles() {}
+
+    public static byte[] pdf(List<String> pages) throws IOException {
+        return pdf(pages, null);
+    }
+
+    static byte[] pdf(List<String> pages, String password) throws IOException {
+        try (PDDocument document = new PDDocument();
+                ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+            for (String text : pages) {
+                PDPage page = new PDPage();
+                document.addPage(page);
+                if (text.isEmpty()) {
+                    continue;
+                }
+                try (PDPageContentStream content = new PDPageContentStream(document, page)) {
+                    content.beginText();
+                    content.setFont(new PDType1Font(Standard14Fonts.FontName.HELVETICA), 12);
+                    content.newLineAtOffset(50, 700);
+                    content.setLeading(14);
+                    for (String line : text.split("\n")) {
+                        content.showText(line);
+                        content.newLine();
+                    }
+                    content.endText();
+                }
+            }
+            if (password != null) {
+                document.protect(new StandardProtectionPolicy(password, password, new AccessPermission()));
+            }
+            document.save(out);
+            return out.toByteArray();
+        }
+    }
+
+    static byte[] docx() throws IOException {
+        try (XWPFDocument document = new XWPFDocument();
+                ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+            var styles = document.createStyles();
+            for (int level = 1; level <= 2; level++) {
+                var style = org.openxmlformats.schemas.wordprocessingml.x2006.main.CTStyle.Factory.newInstance();
+                style.setStyleId("Heading" + level);
+                style.addNewName().setVal("heading " + level);
+                style.setType(org.openxmlformats.schemas.wordprocessingml.x2006.main.STStyleType.PARAGRAPH);
+                styles.addStyle(new org.apache.poi.xwpf.usermodel.XWPFStyle(style));
+            }
+            paragraph(document, "Heading1", "Work rules");
+            paragraph(document, null, "The night shift checks every pump.");
+            paragraph(document, "Heading2", "休暇");
+            paragraph(document, null, "年次有給休暇は二十日です。");
+            var table = document.createTable(2, 2);
+            table.getRow(0).getCell(0).setText("Name");
+            table.getRow(0).getCell(1).setText("Days");
+            table.getRow(1).getCell(0).setText("Sato");
+            table.getRow(1).getCell(1).setText("20");
+            document.write(out);
+            return out.toByteArray();
+        }
+    }
+
+    private static void paragraph(XWPFDocument document, String style, String text) {
+        XWPFParagraph paragraph = document.createParagraph();
+        if (style != null) {
+            paragraph.setStyle(style);
+        }
+        paragraph.createRun().setText(text);
+    }
+
+    static byte[] pptx() throws IOException {
+        try (XMLSlideShow show = new XMLSlideShow();
+                ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+            for (String text : List.of("First slide about pumps", "二枚目のスライド")) {
+                show.createSlide().createTextBox().setText(text);
+            }
+            show.write(out);
+            return out.toByteArray();
+        }
+    }
+
+    static byte[] xlsx() throws IOException {
+        try (XSSFWorkbook workbook = new XSSFWorkbook();
+                ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+            var sheet = workbook.createSheet("Pumps");
+            var head = sheet.createRow(0);
+            head.createCell(0).setCellValue("Pump");
+            head.createCell(1).setCellValue("Pressure");
+            var row = sheet.createRow(1);
+            row.createCell(0).setCellValue("北棟ポンプ");
+            row.createCell(1).setCellValue(4.5);
+            workbook.write(out);
+            return out.toByteArray();
+        }
+    }
+}
