@@ -94,6 +94,12 @@ export async function getChunk(chunkId) {
   return (await send('GET', `/api/v1/chunks/${idPath(chunkId)}`)).json();
 }
 
+/** @param {'up' | 'down'} rating */
+export async function giveFeedback(question, response, rating) {
+  const { answer, citations, provenance } = response;
+  await send('POST', '/api/v1/feedback', { question, answer, rating, citations, provenance });
+}
+
 /** Uploads one file; fetch cannot report progress, so this is an XMLHttpRequest. */
 export function uploadFile(file, onProgress) {
   return new Promise((resolve, reject) => {
@@ -145,24 +151,36 @@ async function* serverSentEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let pending = '';
   let data = [];
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) {
-      return;
-    }
-    pending += value;
-    const lines = pending.split('\n');
-    pending = lines.pop();
-    for (const raw of lines) {
-      const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
-      if (line === '') {
-        if (data.length > 0) {
-          yield data.join('\n');
-          data = [];
+  try {
+    for (;;) {
+      const { value, done } = await readOn(reader);
+      if (done) {
+        return;
+      }
+      pending += value;
+      const lines = pending.split('\n');
+      pending = lines.pop();
+      for (const raw of lines) {
+        const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+        if (line === '') {
+          if (data.length > 0) {
+            yield data.join('\n');
+            data = [];
+          }
+        } else if (line.startsWith('data:')) {
+          data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
         }
-      } else if (line.startsWith('data:')) {
-        data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
       }
     }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function readOn(reader) {
+  try {
+    return await reader.read();
+  } catch (failure) {
+    throw failure.name === 'AbortError' ? failure : new ApiError(0, text('broken'));
   }
 }

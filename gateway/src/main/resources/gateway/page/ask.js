@@ -1,6 +1,6 @@
 // The conversation: a question, its streamed answer, and the sources that it rests on.
 
-import { ask } from './api.js';
+import { ask, giveFeedback } from './api.js';
 import { showPassage } from './passage.js';
 import { text } from './texts.js';
 
@@ -50,7 +50,7 @@ async function answer(question) {
       },
       running.signal,
     );
-    finish(card, response);
+    finish(card, question, response);
   } catch (failure) {
     if (failure.name === 'AbortError') {
       card.status.textContent = text('stopped');
@@ -90,7 +90,7 @@ function newCard(question) {
   return { article, words, status };
 }
 
-function finish(card, response) {
+function finish(card, question, response) {
   card.status.remove();
   if (!response.answered) {
     card.article.classList.add('unanswered');
@@ -110,12 +110,48 @@ function finish(card, response) {
   }
   const { model, adapter } = response.provenance;
   const seconds = (response.timings.totalMillis / 1000).toFixed(1);
-  const foot = document.createElement('p');
-  foot.className = 'hint foot';
-  foot.textContent = adapter
+  const foot = document.createElement('footer');
+  foot.className = 'row foot';
+  const provenance = document.createElement('span');
+  provenance.className = 'hint';
+  provenance.textContent = adapter
     ? text('provenanceAdapter', model, adapter, seconds)
     : text('provenance', model, seconds);
+  foot.append(provenance, feedback(question, response));
   card.article.append(foot);
+}
+
+function feedback(question, response) {
+  const box = document.createElement('div');
+  box.className = 'feedback';
+  const words = document.createElement('span');
+  words.className = 'hint';
+  words.setAttribute('role', 'status');
+  words.textContent = text('helpful');
+  box.append(words);
+  const buttons = [
+    ['up', 'yes'],
+    ['down', 'no'],
+  ].map(([rating, label]) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'quiet small';
+    button.textContent = text(label);
+    button.addEventListener('click', async () => {
+      buttons.forEach((b) => (b.disabled = true));
+      try {
+        await giveFeedback(question, response, rating);
+        buttons.forEach((b) => b.remove());
+        words.textContent = text('thanks');
+      } catch (failure) {
+        buttons.forEach((b) => (b.disabled = false));
+        words.textContent = failure.message;
+      }
+    });
+    return button;
+  });
+  box.append(...buttons);
+  return box;
 }
 
 /** Writes the answer with each [n] that names a source as a button. */
@@ -125,12 +161,21 @@ function showWithMarkers(target, answerText, byMarker) {
   for (const match of answerText.matchAll(MARKER)) {
     const citation = byMarker.get(Number(match[1]));
     if (citation) {
-      parts.push(answerText.slice(from, match.index), marker(citation));
-      from = match.index + match[0].length;
+      from = pushMarker(parts, answerText, from, match, citation);
     }
   }
   parts.push(answerText.slice(from));
   target.replaceChildren(...parts);
+}
+
+/** A marker stays with the word before it, and the full stop after it. */
+function pushMarker(parts, answerText, from, match, citation) {
+  const end = match.index + match[0].length;
+  parts.push(answerText.slice(from, match.index).replace(/ $/, ''), '\u2060', marker(citation));
+  if (/[.,;:!?)。、]/.test(answerText.charAt(end))) {
+    parts.push('\u2060');
+  }
+  return end;
 }
 
 function marker(citation) {

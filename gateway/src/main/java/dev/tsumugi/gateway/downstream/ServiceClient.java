@@ -1,9 +1,12 @@
 package dev.tsumugi.gateway.downstream;
 
+import dev.tsumugi.gateway.errors.BodyTooLargeException;
+import dev.tsumugi.gateway.errors.Problems;
 import dev.tsumugi.platform.web.Caller;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.ProblemException;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +24,7 @@ import org.springframework.http.HttpStatusCode;
 import org.springframework.http.MediaType;
 import org.springframework.http.StreamingHttpOutputMessage;
 import org.springframework.http.client.ClientHttpResponse;
+import org.springframework.web.client.ResourceAccessException;
 import org.springframework.web.client.RestClient;
 import org.springframework.web.util.UriUtils;
 
@@ -85,12 +89,13 @@ public final class ServiceClient {
             Consumer<HttpHeaders> headers,
             StreamingHttpOutputMessage.Body body,
             Class<T> type) {
+        CallersBody watched = new CallersBody(body);
         try {
             T answer = client.method(method)
                     .uri(uri(path))
                     .headers(caller::writeTo)
                     .headers(headers)
-                    .body(body)
+                    .body(watched)
                     .retrieve()
                     .body(type);
             if (answer == null) {
@@ -100,6 +105,33 @@ public final class ServiceClient {
             return answer;
         } catch (ProblemException e) {
             throw translate(e);
+        } catch (ResourceAccessException e) {
+            throw watched.explain(e);
+        }
+    }
+
+    /** Remembers that the caller's own body was at fault: the client reports only that the connection broke. */
+    private static final class CallersBody implements StreamingHttpOutputMessage.Body {
+        private final StreamingHttpOutputMessage.Body body;
+        private volatile @Nullable BodyTooLargeException tooLarge;
+
+        CallersBody(StreamingHttpOutputMessage.Body body) {
+            this.body = body;
+        }
+
+        @Override
+        public void writeTo(OutputStream out) throws IOException {
+            try {
+                body.writeTo(out);
+            } catch (BodyTooLargeException e) {
+                tooLarge = e;
+                throw e;
+            }
+        }
+
+        RuntimeException explain(ResourceAccessException e) {
+            BodyTooLargeException cause = tooLarge;
+            return cause == null ? e : Problems.tooLarge(cause.limit());
         }
     }
 
@@ -118,26 +150,36 @@ public final class ServiceClient {
             Refusal refusal) {
         RestClient.RequestBodySpec request =
                 client.method(method).uri(uri(path)).headers(caller::writeTo).headers(headers);
+        CallersBody watched = null;
         if (body instanceof StreamingHttpOutputMessage.Body streamed) {
-            request.body(streamed);
+            watched = new CallersBody(streamed);
+            request.body(watched);
         } else if (body != null) {
             request.body(body);
         }
-        Outcome<T> outcome = request.exchange((sent, response) -> {
-            if (response.getStatusCode().isError()) {
-                return new Outcome<T>(null, refusal.of(response));
-            }
-            try {
-                return new Outcome<>(reader.read(response), null);
-            } finally {
-                // Before the client's own close, which would read the stream to its end first.
-                response.getBody().close();
-            }
-        });
+        Outcome<T> outcome;
+        try {
+            outcome = request.exchange((sent, response) -> outcomeOf(response, reader, refusal));
+        } catch (ResourceAccessException e) {
+            throw watched == null ? e : watched.explain(e);
+        }
         if (outcome.problem() != null) {
             throw translate(outcome.problem());
         }
         return outcome.valueOrThrow();
+    }
+
+    private static <T> Outcome<T> outcomeOf(ClientHttpResponse response, Reader<T> reader, Refusal refusal)
+            throws IOException {
+        if (response.getStatusCode().isError()) {
+            return new Outcome<T>(null, refusal.of(response));
+        }
+        try {
+            return new Outcome<>(reader.read(response), null);
+        } finally {
+            // Before the client's own close, which would read the stream to its end first.
+            response.getBody().close();
+        }
     }
 
     /** What to make of an error response. */

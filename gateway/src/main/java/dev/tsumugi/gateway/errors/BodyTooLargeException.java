@@ -14,7 +14,7 @@ public final class BodyTooLargeException extends IOException {
         this.limit = limit;
     }
 
-    DataSize limit() {
+    public DataSize limit() {
         return limit;
     }
 }

@@ -58,7 +58,6 @@ class GatewayProblemAdvice extends ProblemAdvice {
             all.setContentType(MediaType.APPLICATION_JSON);
             return new ResponseEntity<>(OpenAiError.of(problem), all, response.getStatusCode());
         }
-        problem.setInstance(null);
         // Said here, so that an Accept header for the answer does not keep the error from being told.
         all.setContentType(MediaType.APPLICATION_PROBLEM_JSON);
         return new ResponseEntity<>(problem, all, response.getStatusCode());

@@ -37,7 +37,9 @@ class TrainerController {
         passOn(request, response, caller);
     }
 
-    @RequestMapping(path = "/api/v1/feedback", method = RequestMethod.POST)
+    @RequestMapping(
+            path = "/api/v1/feedback",
+            method = {RequestMethod.GET, RequestMethod.POST})
     void feedback(HttpServletRequest request, HttpServletResponse response, Caller caller) {
         passOn(request, response, caller);
     }
