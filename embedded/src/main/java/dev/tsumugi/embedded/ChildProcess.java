@@ -15,6 +15,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -47,9 +48,16 @@ final class ChildProcess {
     /**
      * Starts {@code command} and reads its output on a thread of its own.
      *
+     * @param environment added to that of this process
      * @param isReady true for the line of output that says that the server accepts connections
      */
-    static ChildProcess start(String name, List<String> command, Path folder, Path log, Predicate<String> isReady)
+    static ChildProcess start(
+            String name,
+            List<String> command,
+            Map<String, String> environment,
+            Path folder,
+            Path log,
+            Predicate<String> isReady)
             throws IOException {
         List<String> whole = new ArrayList<>();
         if (Files.isExecutable(SETSID)) {
@@ -59,6 +67,7 @@ final class ChildProcess {
         BufferedWriter writer = openLog(log);
         ProcessBuilder builder =
                 new ProcessBuilder(whole).directory(folder.toFile()).redirectErrorStream(true);
+        builder.environment().putAll(environment);
         builder.environment().put("LC_ALL", "C"); // the lines that we wait for are the English ones
         ChildProcess child = new ChildProcess(name, builder.start(), log);
         Thread.ofPlatform().name(name + "-output").daemon().start(() -> child.pump(writer, isReady));

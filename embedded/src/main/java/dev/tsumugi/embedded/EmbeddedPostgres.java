@@ -10,6 +10,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +65,24 @@ public final class EmbeddedPostgres implements AutoCloseable {
     /** A server whose data stays in {@code folder}. */
     public static Builder builder(Path folder) {
         return new Builder(folder.toAbsolutePath().normalize());
+    }
+
+    /**
+     * Why PostgreSQL could not use this existing folder, if so: it runs as another account when we are root.
+     *
+     * @return for people, with what to do
+     */
+    public static Optional<String> obstacle(Path folder) {
+        try {
+            Account account = Account.forPostgres();
+            return account.isOther() && !account.canEnter(folder)
+                    ? Optional.of(
+                            "the account nobody, which runs PostgreSQL for root, may not enter it; choose a folder that everybody"
+                                    + " may enter, such as /var/lib/tsumugi")
+                    : Optional.empty();
+        } catch (EmbeddedStartException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /** URL of the database named at the start, without user and password. */

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
@@ -69,8 +70,13 @@ final class KafkaBroker {
             requireFree("Kafka", port);
             requireFree("Kafka's controller", controllerPort);
             Path configuration = writeConfiguration(controllerPort);
-            ChildProcess started =
-                    ChildProcess.start("kafka", command(configuration), folder, log, BrokerMain.READY::equals);
+            ChildProcess started = ChildProcess.start(
+                    "kafka",
+                    command(configuration),
+                    Map.of("CLASSPATH", classPath),
+                    folder,
+                    log,
+                    BrokerMain.READY::equals);
             if (started.awaitReady(READY_LIMIT)) {
                 process = started;
                 Files.writeString(pidFile(), Long.toString(started.pid()));
@@ -141,7 +147,7 @@ final class KafkaBroker {
                 "--sun-misc-unsafe-memory-access=allow",
                 "-Dlogback.configurationFile=dev/tsumugi/embedded/kafka-logback.xml"));
         words.addAll(jvmOptions);
-        words.addAll(List.of("-cp", classPath, BrokerMain.class.getName(), configuration.toString()));
+        words.addAll(List.of(BrokerMain.class.getName(), configuration.toString()));
         return words;
     }
 

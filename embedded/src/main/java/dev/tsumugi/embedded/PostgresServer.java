@@ -8,6 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -188,7 +189,12 @@ final class PostgresServer {
         long deadline = System.nanoTime() + leftoversLimit.toNanos();
         while (true) {
             ChildProcess started = ChildProcess.start(
-                    "postgres", command(chosenPort), folder, log, line -> line.contains("ready to accept connections"));
+                    "postgres",
+                    command(chosenPort),
+                    Map.of(),
+                    folder,
+                    log,
+                    line -> line.contains("ready to accept connections"));
             if (started.awaitReady(READY_LIMIT)) {
                 process = started;
                 return;

@@ -83,14 +83,14 @@ final class RunningPlatform implements AutoCloseable {
                 "--add-modules",
                 "jdk.incubator.vector",
                 "-Xmx1g",
-                "-cp",
-                System.getProperty("java.class.path"),
                 "dev.tsumugi.launcher.Tsumugi",
                 "up"));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(
                         ProcessBuilder.Redirect.appendTo(home.resolve("up.out").toFile()));
+        // Not as an argument: ONNX Runtime crashes in a process whose command line is longer than some kilobytes.
+        builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
         builder.environment().put("TSUMUGI_HOME", home.resolve("state").toString());
         builder.environment().put("TSUMUGI_PORT", Integer.toString(port));
         try {

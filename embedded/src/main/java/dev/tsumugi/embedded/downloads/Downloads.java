@@ -10,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 
@@ -98,6 +99,11 @@ public final class Downloads {
     /** True when {@link #languageModel()} would return without fetching. */
     public boolean hasLanguageModel() {
         return isComplete(Catalogue.smolLm2());
+    }
+
+    /** What the pip of this machine says of itself, if there is one. */
+    public Optional<String> pipVersion() {
+        return pip.version();
     }
 
     Path fetch(Artifact artifact) {

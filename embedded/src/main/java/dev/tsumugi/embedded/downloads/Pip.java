@@ -25,24 +25,24 @@ record Pip(Map<String, String> environment) {
 
     /** The command line prefix that answers {@code --version}, if any does. */
     Optional<List<String>> find() {
-        return NAMES.stream().filter(this::answers).findFirst();
+        return NAMES.stream().filter(name -> versionOf(name).isPresent()).findFirst();
     }
 
-    private boolean answers(List<String> name) {
+    Optional<String> version() {
+        return NAMES.stream().map(this::versionOf).flatMap(Optional::stream).findFirst();
+    }
+
+    private Optional<String> versionOf(List<String> name) {
         List<String> command = new ArrayList<>(name);
         command.add("--version");
         try {
             Process process = process(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
-            if (process.waitFor(60, TimeUnit.SECONDS)) {
-                return process.exitValue() == 0;
-            }
-            process.destroyForcibly();
-            return false;
+            String answer = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+            return process.waitFor() == 0 && answer.startsWith("pip ") ? Optional.of(answer) : Optional.empty();
         } catch (IOException e) {
-            return false;
+            return Optional.empty();
         } catch (InterruptedException e) {
             throw interrupted(e);
         }

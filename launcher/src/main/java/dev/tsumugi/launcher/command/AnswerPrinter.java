@@ -1,0 +1,66 @@
+package dev.tsumugi.launcher.command;
+
+import dev.tsumugi.contracts.api.AnswerEvent;
+import dev.tsumugi.contracts.api.AskRequest;
+import dev.tsumugi.contracts.api.AskResponse;
+import dev.tsumugi.launcher.client.GatewayClient;
+import dev.tsumugi.launcher.terminal.Output;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** Asks, and prints the answer while it arrives. */
+final class AnswerPrinter {
+    private static final int SHOWN_CHARACTERS = 200;
+
+    private final GatewayClient gateway;
+    private final Output output;
+    private boolean done;
+
+    AnswerPrinter(GatewayClient gateway, Output output) {
+        this.gateway = gateway;
+        this.output = output;
+    }
+
+    /** True when the answer came to its end; an answer that says that the documents do not tell is one. */
+    boolean ask(String question, int limit, @Nullable String adapter) {
+        done = false;
+        gateway.ask(new AskRequest(question, limit, adapter, true, null), this::print);
+        if (!done) {
+            output.say("");
+            output.say("The answer broke off. See the logs in the state folder (./tsumugi doctor says where that is).");
+            output.object("error", "the answer broke off");
+        }
+        return done;
+    }
+
+    private void print(AnswerEvent event) {
+        output.object(event);
+        if (event.delta() != null) {
+            output.piece(event.delta());
+        }
+        if (event.error() != null) {
+            output.say("");
+            output.say("Error: " + event.error());
+        }
+        if (event.done() != null) {
+            done = true;
+            output.say("");
+            printSources(event.done());
+        }
+    }
+
+    private void printSources(AskResponse answer) {
+        for (AskResponse.Citation citation : answer.citations()) {
+            output.say("  [" + citation.marker() + "] " + citation.title() + " (" + citation.documentId()
+                    + ", characters " + citation.start() + " to " + citation.end() + ")");
+            output.say("      " + Passages.oneLine(citation.quote(), SHOWN_CHARACTERS));
+        }
+        output.say(String.format(
+                Locale.ROOT,
+                "  %s, %d tokens, first after %.1f s, all after %.1f s",
+                answer.provenance().model(),
+                answer.usage().completionTokens(),
+                answer.timings().firstTokenMillis() / 1000.0,
+                answer.timings().totalMillis() / 1000.0));
+    }
+}
