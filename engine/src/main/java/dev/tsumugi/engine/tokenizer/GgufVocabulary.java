@@ -227,7 +227,7 @@ public final class GgufVocabulary {
                 }
             }
             case int[] array -> {
-                for (int i : array) {
+                for (long i : array) {
                     numbers.add(i);
                 }
             }
