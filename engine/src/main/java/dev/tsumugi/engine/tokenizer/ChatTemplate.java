@@ -50,7 +50,7 @@ public final class ChatTemplate {
             throw new ChatTemplateException(
                     "the chat template has " + template.length() + " characters; at most " + LONGEST_TEMPLATE, null);
         }
-        this.template = PythonMethods.asFilters(template);
+        this.template = PythonMethods.asFunctions(template);
         this.bosToken = bosToken;
         this.eosToken = eosToken;
     }
@@ -126,9 +126,10 @@ public final class ChatTemplate {
                 .registerFunction(
                         new ELFunctionDefinition("", "raise_exception", ChatTemplate.class, "refuse", String.class));
         jinjava.getGlobalContext()
-                .registerFunction(new ELFunctionDefinition("", "strftime_now", ChatTemplate.class, "now", String.class));
+                .registerFunction(
+                        new ELFunctionDefinition("", "strftime_now", ChatTemplate.class, "now", String.class));
         jinjava.getGlobalContext().registerFilter(new ToJson());
-        PythonMethods.filters().forEach(jinjava.getGlobalContext()::registerFilter);
+        PythonMethods.functions().forEach(jinjava.getGlobalContext()::registerFunction);
         return jinjava;
     }
 
@@ -147,19 +148,18 @@ public final class ChatTemplate {
                 continue;
             }
             char field = format.charAt(++i);
-            String pattern =
-                    switch (field) {
-                        case 'd' -> "dd";
-                        case 'm' -> "MM";
-                        case 'Y' -> "yyyy";
-                        case 'y' -> "yy";
-                        case 'b' -> "MMM";
-                        case 'B' -> "MMMM";
-                        case 'A' -> "EEEE";
-                        case 'a' -> "EEE";
-                        case 'j' -> "DDD";
-                        default -> throw new Refusal("strftime_now does not know %" + field);
-                    };
+            String pattern = switch (field) {
+                case 'd' -> "dd";
+                case 'm' -> "MM";
+                case 'Y' -> "yyyy";
+                case 'y' -> "yy";
+                case 'b' -> "MMM";
+                case 'B' -> "MMMM";
+                case 'A' -> "EEEE";
+                case 'a' -> "EEE";
+                case 'j' -> "DDD";
+                default -> throw new Refusal("strftime_now does not know %" + field);
+            };
             date.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(today));
         }
         return date.toString();
@@ -197,7 +197,8 @@ public final class ChatTemplate {
                     Iterator<? extends Map.Entry<?, ?>> entries = map.entrySet().iterator();
                     while (entries.hasNext()) {
                         Map.Entry<?, ?> entry = entries.next();
-                        json.append(JSON.writeValueAsString(String.valueOf(entry.getKey()))).append(": ");
+                        json.append(JSON.writeValueAsString(String.valueOf(entry.getKey())))
+                                .append(": ");
                         write(entry.getValue(), json);
                         json.append(entries.hasNext() ? ", " : "");
                     }

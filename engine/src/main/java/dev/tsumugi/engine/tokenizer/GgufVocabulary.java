@@ -226,7 +226,7 @@ public final class GgufVocabulary {
                     numbers.add(f);
                 }
             }
-            case int[] array -> {
+            case long[] array -> {
                 for (long i : array) {
                     numbers.add(i);
                 }
@@ -239,7 +239,8 @@ public final class GgufVocabulary {
                     numbers.add(n);
                 }
             }
-            case null, default -> {}
+            case null -> {}
+            default -> throw new IllegalArgumentException(KEYS + key + " is no list of numbers");
         }
         return numbers;
     }

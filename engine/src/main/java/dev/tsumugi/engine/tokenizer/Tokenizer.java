@@ -69,6 +69,24 @@ public final class Tokenizer {
         return out.toArray();
     }
 
+    /**
+     * {@code text} in which no special token stands any more: a zero-width space parts its first character from the rest. For what is put
+     * into a template, so that a question or a document cannot end its turn and speak for the system.
+     */
+    public String withoutSpecialTokens(String text) {
+        StringBuilder harmless = new StringBuilder(text.length());
+        int done = 0;
+        for (@Nullable Match match = inText.find(text, 0); match != null; match = inText.find(text, done)) {
+            int end = pieces.special().get(match.id()) ? match.start() + 1 : match.end();
+            harmless.append(text, done, end);
+            if (pieces.special().get(match.id())) {
+                harmless.append('\u200B');
+            }
+            done = end;
+        }
+        return harmless.append(text, done, text.length()).toString();
+    }
+
     /** As {@link #encode}, with the tokens around it that the model expects around a whole text (beginning of text, say). */
     public int[] encodeWithMarkers(String text) {
         int[] inner = encode(text);

@@ -52,8 +52,9 @@ class ChatTemplateTests {
                 + "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
                 + "{% if add_generation_prompt %}{{ '<|h|>assistant<|/h|>\n\n' }}{% endif %}";
         assertThat(render(template, true))
-                .isEqualTo("<s><|h|>system<|/h|>\n\nBe brief.<|eot|><|h|>user<|/h|>\n\nHi<|eot|>"
-                        + "<|h|>assistant<|/h|>\n\nHello.<|eot|><|h|>user<|/h|>\n\nWhy?<|eot|><|h|>assistant<|/h|>\n\n");
+                .isEqualTo(
+                        "<s><|h|>system<|/h|>\n\nBe brief.<|eot|><|h|>user<|/h|>\n\nHi<|eot|>"
+                                + "<|h|>assistant<|/h|>\n\nHello.<|eot|><|h|>user<|/h|>\n\nWhy?<|eot|><|h|>assistant<|/h|>\n\n");
     }
 
     @Test
@@ -97,8 +98,9 @@ class ChatTemplateTests {
                 {%- endif %}
                 """;
         assertThat(render(template, true))
-                .isEqualTo("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"
-                        + "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
+                .isEqualTo(
+                        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"
+                                + "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
     }
 
     @Test
@@ -111,17 +113,19 @@ class ChatTemplateTests {
 
     @Test
     void lines_of_blocks_leave_no_trace() {
-        String template = "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content | trim }}\n    {% endif %}\n{% endfor %}";
+        String template =
+                "{% for m in messages %}\n    {% if m.role == 'user' %}\n{{ m.content | trim }}\n    {% endif %}\n{% endfor %}";
         assertThat(render(template, false)).isEqualTo("Hi\nWhy?\n");
     }
 
     @Test
     void strings_know_pythons_methods() {
-        String template = "{% set c = '<think>a</think>\n\nrest of it' %}{% if c.startswith('<think>') and '</think>' in c %}"
-                + "{{ c.split('</think>')[-1].lstrip('\n') }}|{{ c.endswith('it') }}|{{ messages|length }}|{{ messages[-1].content }}{% endif %}"
-                + "{% if unknown is defined %}no{% endif %}{% if unknown is not none %}{% endif %}"
-                + "{% if messages[0].content is string %}|text{% endif %}";
-        assertThat(render(template, false)).isEqualToIgnoringCase("rest of it|True|4|Why?|text");
+        String template =
+                "{% set c = '<think>a</think>\n\nrest of it' %}{% if c.startswith('<think>') and '</think>' in c %}"
+                        + "{{ c.split('</think>')[-1].lstrip('\n') }}|{{ ' (x) '.strip().upper() }}{{ messages[1]['content'].strip() }}|{{ c.endswith('it') }}|{{ messages|length }}|{{ messages[-1].content }}{% endif %}"
+                        + "{% if unknown is defined %}no{% endif %}{% if unknown is not none %}{% endif %}"
+                        + "{% if messages[0].content is string %}|text{% endif %}";
+        assertThat(render(template, false)).isEqualToIgnoringCase("rest of it|(X)Hi|True|4|Why?|text");
     }
 
     @Test
@@ -159,7 +163,6 @@ class ChatTemplateTests {
     @Test
     void a_broken_template_is_named_as_such() {
         assertThatThrownBy(() -> render("{% for m in messages %}", false)).isInstanceOf(ChatTemplateException.class);
-        assertThatThrownBy(() -> render("{{ nothing_like_this(1) }}", false))
-                .isInstanceOf(ChatTemplateException.class);
+        assertThatThrownBy(() -> render("{{ nothing_like_this(1) }}", false)).isInstanceOf(ChatTemplateException.class);
     }
 }

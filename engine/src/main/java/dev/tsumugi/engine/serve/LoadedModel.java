@@ -1,0 +1,126 @@
+package dev.tsumugi.engine.serve;
+
+import dev.tsumugi.engine.files.ModelStore;
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Backends;
+import dev.tsumugi.engine.model.LanguageModel;
+import dev.tsumugi.engine.model.LanguageModels;
+import dev.tsumugi.engine.model.ModelConfig;
+import dev.tsumugi.engine.model.ModelFiles;
+import dev.tsumugi.engine.tokenizer.ChatMessage;
+import dev.tsumugi.engine.tokenizer.ChatTemplate;
+import dev.tsumugi.engine.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A model with all that belongs to it: weights on a backend, tokenizer, chat template and end tokens, opened from one GGUF file or one folder
+ * of safetensors. Closing it frees the weights and the backend; engines over it are closed before.
+ */
+public final class LoadedModel implements AutoCloseable {
+    private static final ChatTemplate PLAIN = new ChatTemplate(
+            "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n\n{% endfor %}"
+                    + "{% if add_generation_prompt %}Assistant:{% endif %}",
+            "", "");
+
+    private final LanguageModel model;
+    private final Backend backend;
+    private final TextSide text;
+
+    private LoadedModel(LanguageModel model, Backend backend, TextSide text) {
+        this.model = model;
+        this.backend = backend;
+        this.text = text;
+    }
+
+    /**
+     * Opens a GGUF file or a model folder; {@link ModelStore#locate} turns names and repository ids into one.
+     *
+     * @throws dev.tsumugi.engine.files.ModelFileException when files are missing, unsound or of a kind that is not supported
+     * @throws IllegalArgumentException when there is no such backend, or the weights do not fit together
+     * @throws IllegalStateException when the named backend cannot run here
+     */
+    public static LoadedModel open(Path path, ModelOptions options) {
+        Backend backend = Backends.open(options.backend(), options.threads(), options.precision());
+        try {
+            return open(path, options, backend);
+        } catch (RuntimeException | Error e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    private static LoadedModel open(Path path, ModelOptions options, Backend backend) {
+        ModelFiles files = ModelStore.openPath(path);
+        TextSide text;
+        try {
+            text = TextSide.read(path, files);
+        } catch (RuntimeException | Error e) {
+            files.close();
+            throw e;
+        }
+        // From here on the model owns the files.
+        return new LoadedModel(LanguageModels.load(files, backend, options.cacheStorage()), backend, text);
+    }
+
+    public ModelConfig config() {
+        return model.config();
+    }
+
+    public LanguageModel model() {
+        return model;
+    }
+
+    public Tokenizer tokenizer() {
+        return text.tokenizer();
+    }
+
+    /** Name of the backend that computes. */
+    public String backend() {
+        return backend.name();
+    }
+
+    /** Ids that end an answer. */
+    public Set<Integer> endTokens() {
+        return text.endTokens();
+    }
+
+    /** Whether the files bring a chat template; without one, {@link #chatPrompt} writes roles and contents plainly. */
+    public boolean hasChatTemplate() {
+        return text.chatTemplate() != null;
+    }
+
+    /**
+     * The prompt after which the model gives the next answer of a conversation. Special tokens in the messages are made harmless, so that a
+     * question or a quoted document cannot end its turn.
+     *
+     * @throws dev.tsumugi.engine.tokenizer.ChatTemplateException when the template refuses the conversation
+     */
+    public int[] chatPrompt(List<ChatMessage> messages) {
+        Tokenizer tokenizer = text.tokenizer();
+        List<ChatMessage> harmless = messages.stream()
+                .map(m -> new ChatMessage(
+                        tokenizer.withoutSpecialTokens(m.role()), tokenizer.withoutSpecialTokens(m.content())))
+                .toList();
+        ChatTemplate template = text.chatTemplate();
+        return template == null
+                ? tokenizer.encodeWithMarkers(PLAIN.render(harmless, true))
+                : tokenizer.encode(template.render(harmless, true));
+    }
+
+    /** Starts an engine with a key/value cache of about {@code cacheBytes}. */
+    public Engine startEngine(long cacheBytes) {
+        return startEngine(EngineLimits.forMemory(model, cacheBytes));
+    }
+
+    public Engine startEngine(EngineLimits limits) {
+        return Engine.start(model, tokenizer(), endTokens(), limits);
+    }
+
+    @Override
+    public void close() {
+        model.close();
+        backend.close();
+    }
+}
