@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class LoadedModelTests {
     private static final ModelOptions OPTIONS =
-            ModelOptions.defaults().withBackend("reference").withPrecision(Precision.EXACT);
+            ModelOptions.defaults().withBackend("vector").withPrecision(Precision.EXACT);
     private static LoadedModel model;
 
     @BeforeAll
