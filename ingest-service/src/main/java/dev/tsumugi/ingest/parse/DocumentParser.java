@@ -28,7 +28,6 @@ public final class DocumentParser {
 
     private final ParseLimits limits;
     private final TikaReader tika;
-    private volatile @Nullable TypeDetector detector;
     private final AtomicInteger count = new AtomicInteger();
 
     public DocumentParser(ParseLimits limits) {
@@ -38,18 +37,17 @@ public final class DocumentParser {
 
     /** Loads what the first document would otherwise wait for. */
     public void warmUp() {
-        detector();
+        java.util.Objects.requireNonNull(Detection.INSTANCE);
     }
 
     /**
-     * Cheap: reads the beginning of the file; a zip container it unpacks once, into nothing.
+     * Cheap: reads the beginning of the file and, for zip containers, their directory.
      *
      * @param declaredType content type that came with the file; counts only where the content leaves it open
      * @throws UnsupportedDocumentTypeException for a format that is not read
-     * @throws UnparsableDocumentException for a zip container that is damaged or a bomb
      */
     public DocumentType detect(Path file, @Nullable String fileName, @Nullable String declaredType) throws IOException {
-        return detector().detect(file, fileName, declaredType);
+        return Detection.INSTANCE.detect(file, fileName, declaredType);
     }
 
     /**
@@ -153,17 +151,7 @@ public final class DocumentParser {
     }
 
     /** Made on first use: reading the type definitions takes a while. */
-    private TypeDetector detector() {
-        TypeDetector made = detector;
-        if (made == null) {
-            synchronized (this) {
-                made = detector;
-                if (made == null) {
-                    made = new TypeDetector(limits.maxUnpackedBytes());
-                    detector = made;
-                }
-            }
-        }
-        return made;
+    private static final class Detection {
+        static final TypeDetector INSTANCE = new TypeDetector();
     }
 }

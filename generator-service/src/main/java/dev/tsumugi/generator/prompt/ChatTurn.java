@@ -1,0 +1,4 @@
+package dev.tsumugi.generator.prompt;
+
+/** @param role {@code system}, {@code user} or {@code assistant} */
+public record ChatTurn(String role, String content) {}

@@ -1,0 +1,49 @@
+package dev.tsumugi.generator.grounding;
+
+import static dev.tsumugi.generator.grounding.Passages.passage;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ExcerptsTests {
+    private static final String LONG = "The service was founded in Osaka. Its colour is green. "
+            + "Backups are written at night. They are kept for thirty days. The mascot is a heron. Tea is free.";
+
+    @Test
+    void the_sentences_that_matter_come_first_and_keep_the_order_of_the_document() {
+        List<String> excerpts = Excerpts.of(
+                "How long are backups kept?", List.of(passage("a", LONG)), text -> text.split("\\s+").length, 18, 0);
+        assertThat(excerpts).containsExactly("Backups are written at night. They are kept for thirty days.");
+    }
+
+    @Test
+    void everything_is_taken_when_it_fits() {
+        List<String> excerpts = Excerpts.of(
+                "How long are backups kept?",
+                List.of(passage("a", LONG), passage("b", "Another text. It is short.")),
+                text -> text.split("\\s+").length,
+                1000,
+                0);
+        assertThat(excerpts).containsExactly("Another text. It is short.", LONG);
+    }
+
+    @Test
+    void with_focus_what_has_nothing_to_do_with_the_question_is_left_out() {
+        List<String> excerpts = Excerpts.of(
+                "How long are backups kept?",
+                List.of(passage("a", LONG), passage("b", "Another text. It is short.")),
+                text -> text.split("\\s+").length,
+                1000,
+                0.4);
+        assertThat(excerpts).hasSize(1);
+        assertThat(excerpts.getFirst()).contains("kept for thirty days").doesNotContain("green", "mascot", "Another");
+    }
+
+    @Test
+    void a_sentence_longer_than_the_budget_is_cut() {
+        List<String> excerpts = Excerpts.of("word?", List.of(passage("a", "word ".repeat(500))), String::length, 50, 0);
+        assertThat(excerpts).hasSize(1);
+        assertThat(excerpts.getFirst()).startsWith("word word").hasSizeLessThanOrEqualTo(50);
+    }
+}

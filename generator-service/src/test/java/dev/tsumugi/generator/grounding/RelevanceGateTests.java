@@ -1,0 +1,45 @@
+package dev.tsumugi.generator.grounding;
+
+import static dev.tsumugi.generator.grounding.Passages.passage;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RelevanceGateTests {
+    private static final String BACKUP = "Backups run every night at two o'clock and are kept for thirty days.";
+    private final RelevanceGate gate = new RelevanceGate(0.835);
+
+    @Test
+    void a_question_about_the_passages_passes_and_an_off_topic_one_does_not() {
+        assertThat(gate.passes("How long are backups kept?", List.of(passage("b", BACKUP, 0.84, 0))))
+                .isTrue();
+        assertThat(gate.passes("Who won the football match?", List.of(passage("b", BACKUP, 0.77, 0))))
+                .isFalse();
+        assertThat(gate.passes("How long are backups kept?", List.of())).isFalse();
+    }
+
+    @Test
+    void shared_words_help_a_question_over_the_threshold() {
+        assertThat(gate.passes("How long are backups kept?", List.of(passage("b", BACKUP, 0.80, 0))))
+                .isTrue();
+        assertThat(gate.passes("How long do copies stay?", List.of(passage("b", BACKUP, 0.80, 0))))
+                .isFalse();
+    }
+
+    @Test
+    void coverage_counts_content_words_of_english_and_pairs_of_chinese_characters() {
+        assertThat(RelevanceGate.coverage("How long are backups kept?", passage("b", BACKUP)))
+                .isGreaterThan(0.6);
+        assertThat(RelevanceGate.coverage("有給休暇は何日ですか", passage("k", "年次有給休暇は10日です。")))
+                .isGreaterThan(0.5);
+        assertThat(RelevanceGate.coverage("富士山の高さは？", passage("k", "年次有給休暇は10日です。")))
+                .isZero();
+    }
+
+    @Test
+    void a_threshold_of_zero_lets_everything_pass_that_was_retrieved() {
+        assertThat(new RelevanceGate(0).passes("Anything?", List.of(passage("b", BACKUP, 0, 0))))
+                .isTrue();
+    }
+}
