@@ -41,10 +41,10 @@ final class Processors {
         return Math.max(0, (busySeconds() - startBusy) - (ownSeconds() - startOwn)) / seconds;
     }
 
-    /** Resident memory of a process in MiB; 0 when it has ended. */
-    static double residentMiB(long pid) {
-        return read(PROC.resolve(Long.toString(pid)).resolve("status")).stream()
-                .filter(line -> line.startsWith("VmRSS:"))
+    /** Resident memory of a process in MiB, with pages shared by several processes counted in parts (PSS); 0 when it has ended. */
+    static double proportionalMiB(long pid) {
+        return read(PROC.resolve(Long.toString(pid)).resolve("smaps_rollup")).stream()
+                .filter(line -> line.startsWith("Pss:"))
                 .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024)
                 .findFirst()
                 .orElse(0);

@@ -51,6 +51,9 @@ class DocumentChunksHandler implements RecordHandler {
     @Override
     public void handle(ConsumerRecord<String, byte[]> record) throws Exception {
         DocumentChunks part = decode(record);
+        if (part.part() < 0 || part.part() >= part.parts()) {
+            throw new InvalidEventException("part " + part.part() + " of " + part.parts() + " cannot be");
+        }
         List<byte @Nullable []> vectors = part.deleted() ? List.of() : vectors(part);
         ChunkEmbeddings event =
                 new ChunkEmbeddings(ChunkEmbeddings.SCHEMA_VERSION, part, embeddings.indexGeneration(), vectors);
@@ -74,6 +77,7 @@ class DocumentChunksHandler implements RecordHandler {
         publishStatus(record.key(), part, DocumentState.FAILED, 0, "The document could not be embedded: " + reason);
     }
 
+    /** Fails when the record does not say reliably which document it is about. */
     private DocumentChunks decode(ConsumerRecord<String, byte[]> record) {
         DocumentChunks part = codec.decode(record.value(), DocumentChunks.class, DocumentChunks.SCHEMA_VERSION);
         try {
@@ -83,9 +87,6 @@ class DocumentChunksHandler implements RecordHandler {
             }
         } catch (IllegalArgumentException e) {
             throw new InvalidEventException(e.getMessage() == null ? "bad document key" : e.getMessage(), e);
-        }
-        if (part.part() < 0 || part.part() >= part.parts()) {
-            throw new InvalidEventException("part " + part.part() + " of " + part.parts() + " cannot be");
         }
         return part;
     }

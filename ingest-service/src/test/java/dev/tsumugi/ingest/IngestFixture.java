@@ -39,6 +39,8 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.scheduling.config.ScheduledTask;
+import org.springframework.scheduling.config.ScheduledTaskHolder;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The service over a real broker and database, seen from outside. */
@@ -65,16 +67,19 @@ final class IngestFixture implements AutoCloseable {
     }
 
     private ConfigurableApplicationContext startService() {
-        return IngestApplication.start(Map.of(
-                "server.port", 0,
-                "tsumugi.kafka.partitions", PARTITIONS,
-                "spring.kafka.bootstrap-servers", kafka.bootstrapServers(),
-                "spring.datasource.url", postgres.jdbcUrl(),
-                "spring.datasource.username", postgres.username(),
-                "spring.datasource.password", postgres.password(),
-                "tsumugi.internal-token", TOKEN,
-                "tsumugi.ingest.blobs", blobs.toString(),
-                "tsumugi.ingest.max-upload", "2MB"));
+        return IngestApplication.start(Map.ofEntries(
+                Map.entry("server.port", 0),
+                Map.entry("tsumugi.kafka.partitions", PARTITIONS),
+                Map.entry("spring.kafka.bootstrap-servers", kafka.bootstrapServers()),
+                Map.entry("spring.datasource.url", postgres.jdbcUrl()),
+                Map.entry("spring.datasource.username", postgres.username()),
+                Map.entry("spring.datasource.password", postgres.password()),
+                Map.entry("tsumugi.internal-token", TOKEN),
+                Map.entry("tsumugi.ingest.blobs", blobs.toString()),
+                Map.entry("tsumugi.ingest.max-upload", "2MB"),
+                // So that the scheduler's tasks have something to do in a test.
+                Map.entry("tsumugi.ingest.upload-patience", "0s"),
+                Map.entry("tsumugi.ingest.blob-grace", "0s")));
     }
 
     void stopService() {
@@ -83,6 +88,13 @@ final class IngestFixture implements AutoCloseable {
 
     void restartService() {
         service = startService();
+    }
+
+    /** What the scheduler does from time to time, now. */
+    void runHousekeeping() {
+        for (ScheduledTask task : service.getBean(ScheduledTaskHolder.class).getScheduledTasks()) {
+            task.getTask().getRunnable().run();
+        }
     }
 
     <T> T bean(Class<T> type) {

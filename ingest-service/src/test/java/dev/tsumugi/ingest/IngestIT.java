@@ -10,6 +10,7 @@ import dev.tsumugi.contracts.api.InternalHeaders;
 import dev.tsumugi.contracts.event.DocumentChunks;
 import dev.tsumugi.contracts.event.DocumentIngest;
 import dev.tsumugi.contracts.event.DocumentStatus;
+import dev.tsumugi.ingest.blob.BlobStore;
 import dev.tsumugi.ingest.parse.TestFiles;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -379,6 +380,70 @@ class IngestIT {
 
         assertProblem(ingest.call(replace), 403, "document-not-yours");
         assertProblem(ingest.call(delete), 404, "document-unknown");
+    }
+
+    @Test
+    void an_upload_whose_record_was_never_written_is_not_lost() {
+        ingest.put("noted", utf8("Noted but not sent."), "text/plain");
+        awaitState("noted", 1, DocumentState.PARSED);
+        // As a kill -9 leaves it between the registry and the topic.
+        ingest.bean(JdbcClient.class).sql("""
+                        insert into ingest.documents (tenant, id, version, state, upload, upload_hash, upload_blob, upload_event,
+                            upload_at, updated_at)
+                        select tenant, 'unsent', 0, 'RECEIVED', gen_random_uuid(), content_hash, blob,
+                            convert_to('{"schemaVersion":1,"reference":"blob:' || blob || '"}', 'UTF8'), now(), now()
+                        from ingest.documents where id = 'noted'
+                        """).update();
+        assertThat(ingest.view("unsent").state()).isEqualTo(DocumentState.RECEIVED);
+
+        ingest.runHousekeeping();
+
+        awaitState("unsent", 1, DocumentState.PARSED);
+    }
+
+    @Test
+    void the_content_of_a_deleted_document_leaves_the_disk() {
+        ingest.put("kept-content", utf8("Content that stays."), "text/plain");
+        ingest.put("dropped-content", utf8("Content that goes."), "text/plain");
+        awaitState("kept-content", 1, DocumentState.PARSED);
+        awaitState("dropped-content", 1, DocumentState.PARSED);
+        String kept = blobOf("kept-content");
+        String dropped = blobOf("dropped-content");
+
+        ingest.call(ingest.request("/internal/documents/dropped-content").DELETE());
+        eventually(
+                () -> assertThat(ingest.chunks("acme/dropped-content").getLast().deleted())
+                        .isTrue());
+        ingest.runHousekeeping();
+
+        assertThat(ingest.bean(BlobStore.class).find(dropped)).isEmpty();
+        assertThat(ingest.bean(BlobStore.class).find(kept)).isPresent();
+    }
+
+    private static String blobOf(String id) {
+        return ingest.bean(JdbcClient.class)
+                .sql("select blob from ingest.documents where id = :id")
+                .param("id", id)
+                .query(String.class)
+                .single();
+    }
+
+    @Test
+    void a_zip_bomb_is_accepted_but_fails_with_its_reason() throws Exception {
+        HttpResponse<String> answer = ingest.put("bomb.docx", TestFiles.bomb(), "application/octet-stream");
+
+        assertThat(answer.statusCode()).isEqualTo(202);
+        awaitState("bomb.docx", 1, DocumentState.FAILED);
+        assertThat(ingest.view("bomb.docx").error()).contains("zip bomb");
+        assertThat(ingest.deadLetterReasons("acme/bomb.docx")).hasSize(1);
+    }
+
+    @Test
+    void a_reason_with_characters_that_the_database_refuses_is_kept_without_them() {
+        ingest.send("acme/nul", utf8("{\"schemaVersion\": 1, \"reference\": \"a\\u0000b\"}"));
+
+        awaitState("nul", 1, DocumentState.FAILED);
+        assertThat(ingest.view("nul").error()).contains("'ab'");
     }
 
     @Test

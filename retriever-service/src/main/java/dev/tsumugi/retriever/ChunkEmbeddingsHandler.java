@@ -49,6 +49,7 @@ class ChunkEmbeddingsHandler implements RecordHandler {
     @Override
     public void handle(ConsumerRecord<String, byte[]> record) {
         ChunkEmbeddings event = decode(record);
+        check(event);
         Outcome outcome = indexer.apply(event, Map.of());
         if (outcome instanceof Outcome.NeedsVectors needed) {
             outcome = indexer.apply(event, embed(needed.texts(), event.indexGeneration()));
@@ -68,7 +69,7 @@ class ChunkEmbeddingsHandler implements RecordHandler {
     public void deadLettered(ConsumerRecord<String, byte[]> record, String reason) {
         ChunkEmbeddings event;
         try {
-            event = codec.decode(record.value(), ChunkEmbeddings.class, ChunkEmbeddings.SCHEMA_VERSION);
+            event = decode(record);
         } catch (InvalidEventException e) {
             log.error("a record of {} names no document and fails none: {}", record.topic(), e.getMessage());
             return;
@@ -77,6 +78,7 @@ class ChunkEmbeddingsHandler implements RecordHandler {
                 record.key(), event.chunks(), DocumentState.FAILED, 0, "The document could not be indexed: " + reason);
     }
 
+    /** Fails when the record does not say reliably which document it is about. */
     private ChunkEmbeddings decode(ConsumerRecord<String, byte[]> record) {
         ChunkEmbeddings event = codec.decode(record.value(), ChunkEmbeddings.class, ChunkEmbeddings.SCHEMA_VERSION);
         DocumentChunks part = event.chunks();
@@ -88,6 +90,11 @@ class ChunkEmbeddingsHandler implements RecordHandler {
         } catch (IllegalArgumentException e) {
             throw new InvalidEventException(e.getMessage() == null ? "bad document key" : e.getMessage(), e);
         }
+        return event;
+    }
+
+    private static void check(ChunkEmbeddings event) {
+        DocumentChunks part = event.chunks();
         if (!part.deleted() && (part.part() < 0 || part.part() >= part.parts() || part.parts() > MAX_PARTS)) {
             throw new InvalidEventException("part " + part.part() + " of " + part.parts() + " cannot be");
         }
@@ -95,7 +102,6 @@ class ChunkEmbeddingsHandler implements RecordHandler {
             throw new InvalidEventException("there are " + event.vectors().size() + " vectors for "
                     + part.chunks().size() + " chunks");
         }
-        return event;
     }
 
     private Map<String, float[]> embed(Map<String, String> texts, String generation) {

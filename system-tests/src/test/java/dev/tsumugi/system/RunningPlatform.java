@@ -9,6 +9,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -205,6 +210,31 @@ final class RunningPlatform implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new UncheckedIOException(new IOException(e));
+        }
+    }
+
+    /** Reads a row at a time of a query over all tenants, as the database's administrator. */
+    void query(String sql, Row row) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(
+                        "jdbc:postgresql://127.0.0.1:" + postgresPort() + "/tsumugi", "postgres", databasePassword());
+                Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            while (rows.next()) {
+                row.read(rows);
+            }
+        }
+    }
+
+    interface Row {
+        void read(ResultSet row) throws SQLException;
+    }
+
+    private String databasePassword() {
+        try {
+            return Files.readAllLines(stateFolder().resolve("postgres").resolve("passwords"))
+                    .getFirst();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -50,27 +50,93 @@ final class BytePanels extends PanelMatrix {
     }
 
     @Override
-    long floats(int panel, int k, int count, long scratch) {
-        long bytes = panelAddress(panel) + k / group * groupBytes;
-        long out = scratch;
-        for (int g = 0; g < count / group; g++) {
-            long scales = bytes + group * (long) Lanes.PANEL;
+    void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch) {
+        long rowBytes = inputs() * Lanes.FLOAT_BYTES;
+        int t = 0;
+        for (; t + 2 <= tokens; t += 2) {
+            two(panelAddress(panel), x + t * rowBytes, rowBytes, out + t * outStride, outStride, valid);
+        }
+        if (t < tokens) {
+            one(panelAddress(panel), x + t * rowBytes, out + t * outStride, valid);
+        }
+    }
+
+    private void one(long weights, long x, long out, int valid) {
+        FloatVector low = FloatVector.zero(Lanes.F);
+        FloatVector high = FloatVector.zero(Lanes.F);
+        for (int k = 0; k < inputs(); k += group) {
+            long from = x + k * Lanes.FLOAT_BYTES;
+            FloatVector groupLow = FloatVector.zero(Lanes.F);
+            FloatVector groupHigh = FloatVector.zero(Lanes.F);
+            for (int i = 0; i < group; i++) {
+                FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(from + i * Lanes.FLOAT_BYTES));
+                groupLow = Lanes.loadBytes(weights + i * Lanes.PANEL).fma(value, groupLow);
+                groupHigh = Lanes.loadBytes(weights + i * Lanes.PANEL + Lanes.L).fma(value, groupHigh);
+            }
+            long scales = weights + group * (long) Lanes.PANEL;
+            low = groupLow.fma(Lanes.load(scales), low);
+            high = groupHigh.fma(Lanes.load(scales + Lanes.VECTOR_BYTES), high);
+            if (minimums) {
+                float sum = sum(from);
+                low = Lanes.load(scales + 2 * Lanes.VECTOR_BYTES).mul(sum).add(low);
+                high = Lanes.load(scales + 3 * Lanes.VECTOR_BYTES).mul(sum).add(high);
+            }
+            weights += groupBytes;
+        }
+        PanelProduct.finish(low, high, out, valid, false);
+    }
+
+    private void two(long weights, long x, long xStride, long out, long outStride, int valid) {
+        FloatVector low0 = FloatVector.zero(Lanes.F);
+        FloatVector low1 = low0;
+        FloatVector high0 = low0;
+        FloatVector high1 = low0;
+        for (int k = 0; k < inputs(); k += group) {
+            long from = x + k * Lanes.FLOAT_BYTES;
+            FloatVector groupLow0 = FloatVector.zero(Lanes.F);
+            FloatVector groupLow1 = groupLow0;
+            FloatVector groupHigh0 = groupLow0;
+            FloatVector groupHigh1 = groupLow0;
+            for (int i = 0; i < group; i++) {
+                FloatVector weightLow = Lanes.loadBytes(weights + i * Lanes.PANEL);
+                FloatVector weightHigh = Lanes.loadBytes(weights + i * Lanes.PANEL + Lanes.L);
+                long at = from + i * Lanes.FLOAT_BYTES;
+                FloatVector value0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at));
+                groupLow0 = weightLow.fma(value0, groupLow0);
+                groupHigh0 = weightHigh.fma(value0, groupHigh0);
+                FloatVector value1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + xStride));
+                groupLow1 = weightLow.fma(value1, groupLow1);
+                groupHigh1 = weightHigh.fma(value1, groupHigh1);
+            }
+            long scales = weights + group * (long) Lanes.PANEL;
             FloatVector scaleLow = Lanes.load(scales);
             FloatVector scaleHigh = Lanes.load(scales + Lanes.VECTOR_BYTES);
-            FloatVector minimumLow = FloatVector.zero(Lanes.F);
-            FloatVector minimumHigh = minimumLow;
+            low0 = groupLow0.fma(scaleLow, low0);
+            high0 = groupHigh0.fma(scaleHigh, high0);
+            low1 = groupLow1.fma(scaleLow, low1);
+            high1 = groupHigh1.fma(scaleHigh, high1);
             if (minimums) {
-                minimumLow = Lanes.load(scales + 2 * Lanes.VECTOR_BYTES);
-                minimumHigh = Lanes.load(scales + 3 * Lanes.VECTOR_BYTES);
+                FloatVector minimumLow = Lanes.load(scales + 2 * Lanes.VECTOR_BYTES);
+                FloatVector minimumHigh = Lanes.load(scales + 3 * Lanes.VECTOR_BYTES);
+                float sum0 = sum(from);
+                float sum1 = sum(from + xStride);
+                low0 = minimumLow.mul(sum0).add(low0);
+                high0 = minimumHigh.mul(sum0).add(high0);
+                low1 = minimumLow.mul(sum1).add(low1);
+                high1 = minimumHigh.mul(sum1).add(high1);
             }
-            for (int i = 0; i < group; i++) {
-                long from = bytes + i * Lanes.PANEL;
-                Lanes.store(Lanes.loadBytes(from).fma(scaleLow, minimumLow), out);
-                Lanes.store(Lanes.loadBytes(from + Lanes.L).fma(scaleHigh, minimumHigh), out + Lanes.VECTOR_BYTES);
-                out += 2 * Lanes.VECTOR_BYTES;
-            }
-            bytes += groupBytes;
+            weights += groupBytes;
         }
-        return scratch;
+        PanelProduct.finish(low0, high0, out, valid, false);
+        PanelProduct.finish(low1, high1, out + outStride, valid, false);
+    }
+
+    /** Sum of one group of activations. */
+    private float sum(long x) {
+        float sum = 0;
+        for (int i = 0; i < group; i++) {
+            sum += Lanes.getFloat(x + i * Lanes.FLOAT_BYTES);
+        }
+        return sum;
     }
 }

@@ -4,7 +4,7 @@ import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
 
 /** Panels of fp32, read where they lie. */
-final class FloatPanels extends PanelMatrix {
+final class FloatPanels extends WidenedPanels {
 
     FloatPanels(int outputs, int inputs) {
         super(outputs, inputs, inputs * Lanes.PANEL * Lanes.FLOAT_BYTES);

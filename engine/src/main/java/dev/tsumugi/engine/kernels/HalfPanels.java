@@ -6,7 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** Panels of 16-bit floats, half precision or bfloat16, as they are in the file. */
-final class HalfPanels extends PanelMatrix {
+final class HalfPanels extends WidenedPanels {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long ROW_BYTES = Lanes.PANEL * (long) Short.BYTES;

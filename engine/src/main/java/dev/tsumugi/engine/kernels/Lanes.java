@@ -107,9 +107,14 @@ final class Lanes {
         return result;
     }
 
-    /** Stores {@link #L} ints, each of which fits, as shorts. */
-    static void storeNarrowed(IntVector vector, long address) {
-        ((ShortVector) vector.convertShape(VectorOperators.I2S, HALF_S, 0)).intoMemorySegment(ALL, address, ORDER);
+    static void store(IntVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    /** The short pair at {@code address} in every pair of lanes. */
+    static ShortVector spreadPair(long address) {
+        return IntVector.broadcast(I, ALL.get(ValueLayout.JAVA_INT_UNALIGNED, address))
+                .reinterpretAsShorts();
     }
 
     static float getFloat(long address) {
@@ -118,10 +123,6 @@ final class Lanes {
 
     static void setFloat(long address, float value) {
         ALL.set(ValueLayout.JAVA_FLOAT_UNALIGNED, address, value);
-    }
-
-    static short getShort(long address) {
-        return ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, address);
     }
 
     static void setShort(long address, short value) {

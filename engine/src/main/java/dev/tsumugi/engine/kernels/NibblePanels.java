@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorOperators;
  * scale * nibble + minimum}. Short 2i is row i of the panel, short 2i+1 row i + PANEL/2, so that sums of shorts split into two vectors of ints
  * by shifts alone.
  */
-final class NibblePanels extends PanelMatrix {
+final class NibblePanels extends WidenedPanels {
     static final int BLOCK = 32;
     static final int SHORTS = BLOCK / 4;
     /** Where the scales of a block begin. */

@@ -7,10 +7,7 @@ import dev.tsumugi.engine.tensor.Tensor;
  * A matrix [N, K] repacked so that a vector holds the same column of neighbouring rows: panels of {@link Lanes#PANEL} rows, in each of them
  * column after column. A product then needs no horizontal sums, and each output has one fixed order of summation, whatever the batch.
  */
-abstract sealed class PanelMatrix implements Weight permits FloatPanels, HalfPanels, BytePanels, NibblePanels {
-    /** Columns that are widened to floats at a time; a panel of them stays in the first-level cache. */
-    static final int CHUNK = 128;
-
+abstract sealed class PanelMatrix implements Weight permits WidenedPanels, BytePanels {
     private final int outputs;
     private final int inputs;
     private final ArenaMemory memory;
@@ -58,13 +55,15 @@ abstract sealed class PanelMatrix implements Weight permits FloatPanels, HalfPan
     abstract void packRows(Tensor matrix, int panel, int from, int to);
 
     /**
-     * Columns {@code k} until {@code k + count} of a panel as floats [count][PANEL].
+     * {@code out[t, n] = sum over k of x[t, k] * panel[n, k]} with fp32 activations.
      *
-     * @param k a multiple of {@link #CHUNK}
-     * @param scratch room for the floats, which may stay unused
-     * @return address of the floats
+     * @param x [tokens][K]
+     * @param out first token's first row of this panel
+     * @param outStride bytes from token to token
+     * @param valid rows of the panel that the matrix has
+     * @param scratch of the calling thread
      */
-    abstract long floats(int panel, int k, int count, long scratch);
+    abstract void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch);
 
     final int panels() {
         return (outputs + Lanes.PANEL - 1) / Lanes.PANEL;

@@ -4,6 +4,7 @@ package dev.tsumugi.engine.kernels;
 public enum Precision {
     /** Activations stay fp32 everywhere; results differ from the reference only by the order of summation. */
     EXACT,
-    /** Activations are rounded to 8 bits per block of 32 where the weights have 4 bits, as llama.cpp does. */
+    /** Activations are rounded to 8 bits per block of 32 where the weights have 4 bits and the rows are few, as llama.cpp does; how
+     * many share the pass then shows in the last digits. */
     FAST
 }

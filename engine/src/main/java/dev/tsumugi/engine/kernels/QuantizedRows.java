@@ -5,8 +5,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Activations rounded to 8 bits per block of 32: {@code x = scale * q} with {@code q} in -127..127 held as shorts. Beside each scale stands
- * {@code scale * sum of q}, which a weight's minimum is multiplied with.
+ * Activations rounded to 8 bits per block of 32: {@code x = scale * q} with {@code q} in -127..127. Each q is held twice, in
+ * both halves of an int, because an int is spread over a vector of shorts in one step from memory. Beside each scale stands {@code scale * sum
+ * of q}, which a weight's minimum is multiplied with.
  */
 final class QuantizedRows implements AutoCloseable {
     private static final int BLOCK = NibblePanels.BLOCK;
@@ -21,16 +22,16 @@ final class QuantizedRows implements AutoCloseable {
     /** Makes room for rows of {@code inputs} elements, a multiple of 32; what was held is lost. */
     void reserve(int rows, int inputs) {
         blocks = inputs / BLOCK;
-        long valueBytes = (long) rows * inputs * Short.BYTES + 63 & -64;
+        long valueBytes = (long) rows * inputs * Integer.BYTES + 63 & -64;
         long scaleBytes = rows * blocks * Lanes.FLOAT_BYTES;
         values = memory.address(valueBytes + 2 * scaleBytes);
         scales = values + valueBytes;
         sums = scales + scaleBytes;
     }
 
-    /** Address of the shorts of a row. */
+    /** Address of the pairs of a row. */
     long values(int row) {
-        return values + (long) row * blocks * BLOCK * Short.BYTES;
+        return values + (long) row * blocks * BLOCK * Integer.BYTES;
     }
 
     long scales(int row) {
@@ -42,7 +43,7 @@ final class QuantizedRows implements AutoCloseable {
     }
 
     long valueStride() {
-        return (long) blocks * BLOCK * Short.BYTES;
+        return (long) blocks * BLOCK * Integer.BYTES;
     }
 
     long scaleStride() {
@@ -60,12 +61,14 @@ final class QuantizedRows implements AutoCloseable {
             float scale = largest.reduceLanes(VectorOperators.MAX) / LARGEST;
             float inverse = scale == 0 ? 0 : 1 / scale;
             IntVector total = IntVector.zero(Lanes.I);
-            long to = values(row) + (long) b * BLOCK * Short.BYTES;
+            long to = values(row) + (long) b * BLOCK * Integer.BYTES;
             for (int i = 0; i < BLOCK; i += Lanes.L) {
                 IntVector rounded =
                         round(Lanes.load(from + i * Lanes.FLOAT_BYTES).mul(inverse));
                 total = total.add(rounded);
-                Lanes.storeNarrowed(rounded, to + i * (long) Short.BYTES);
+                Lanes.store(
+                        rounded.and(0xffff).or(rounded.lanewise(VectorOperators.LSHL, 16)),
+                        to + i * (long) Integer.BYTES);
             }
             Lanes.setFloat(scales(row) + b * Lanes.FLOAT_BYTES, scale);
             Lanes.setFloat(sums(row) + b * Lanes.FLOAT_BYTES, scale * total.reduceLanes(VectorOperators.ADD));

@@ -9,12 +9,13 @@ import org.jspecify.annotations.Nullable;
  * A fixed team of threads, the caller's among them, that shares out numbered tasks. Between jobs its threads spin for a moment, because the
  * next operation of a forward pass follows at once, and then park.
  */
-final class ThreadTeam implements AutoCloseable {
+public final class ThreadTeam implements AutoCloseable {
     private static final long SPIN_NANOS = 60_000;
     private static final int SPINS_PER_CLOCK = 32;
 
     /** One numbered piece of work. */
-    interface Task {
+    @FunctionalInterface
+    public interface Task {
         /** @param member which thread of the team runs it, from 0; for scratch memory */
         void run(int task, int member);
     }
@@ -43,12 +44,13 @@ final class ThreadTeam implements AutoCloseable {
         }
     }
 
-    int size() {
+    /** Threads, the caller's included. */
+    public int size() {
         return members.length + 1;
     }
 
     /** Runs tasks 0 until {@code tasks} and returns when all are done; rethrows what the first failing one threw. */
-    void run(int tasks, Task task) {
+    public void run(int tasks, Task task) {
         if (tasks <= 1 || members.length == 0) {
             for (int i = 0; i < tasks; i++) {
                 task.run(i, 0);

@@ -35,8 +35,8 @@ final class VectorAttention implements AutoCloseable {
         int[] tileStarts = plan.tileStarts(TILE_TOKENS);
         int tiles = tileStarts.length - 1;
         int groupHeads = heads / cache.keyValueHeads();
-        // Few tasks, as in decoding one sequence, would leave threads idle: then every head is a task.
-        boolean split = tiles * cache.keyValueHeads() < 2 * team.size();
+        // Fewer tasks than threads, as in decoding one sequence, would leave some idle: then every head is a task.
+        boolean split = tiles * cache.keyValueHeads() < team.size();
         int taskHeads = split ? 1 : groupHeads;
         int parts = heads / taskHeads;
         team.run(tiles * parts, (task, member) -> {
@@ -77,6 +77,9 @@ final class VectorAttention implements AutoCloseable {
         private final int heads;
         private final int window;
         private final int rows;
+        /** Rows with those that fill up the last four: four at a time hide the latency of sums, and cost less than three singly. */
+        private final int paddedRows;
+
         private final int headSize;
         private final int valueStride;
         private final int slotStride;
@@ -117,20 +120,21 @@ final class VectorAttention implements AutoCloseable {
             this.heads = heads;
             this.window = window;
             rows = (endToken - firstToken) * taskHeads;
+            paddedRows = rows == 1 ? 1 : rows + 3 & -4;
             headSize = cache.headSize();
             valueStride = cache.valueStride();
             slotStride = cache.slotStride();
             long wide = cache.isBFloat16() ? cache.keyElements() + cache.valueElements() : 0;
-            long floats = wide + (long) rows * (valueStride + slotStride + VectorCache.padded(headSize) + 3);
+            long floats = wide + (long) paddedRows * (valueStride + slotStride + VectorCache.padded(headSize) + 3);
             long base = scratch.address(floats * Lanes.FLOAT_BYTES);
             sums = base;
-            scores = sums + (long) rows * valueStride * Lanes.FLOAT_BYTES;
-            wideKeys = scores + (long) rows * slotStride * Lanes.FLOAT_BYTES;
+            scores = sums + (long) paddedRows * valueStride * Lanes.FLOAT_BYTES;
+            wideKeys = scores + (long) paddedRows * slotStride * Lanes.FLOAT_BYTES;
             wideValues = wideKeys + (wide == 0 ? 0 : cache.keyElements() * Lanes.FLOAT_BYTES);
             query = wideValues + (wide == 0 ? 0 : cache.valueElements() * Lanes.FLOAT_BYTES);
-            maximums = query + (long) rows * headSize * Lanes.FLOAT_BYTES;
-            totals = maximums + rows * Lanes.FLOAT_BYTES;
-            corrections = totals + rows * Lanes.FLOAT_BYTES;
+            maximums = query + (long) paddedRows * headSize * Lanes.FLOAT_BYTES;
+            totals = maximums + paddedRows * Lanes.FLOAT_BYTES;
+            corrections = totals + paddedRows * Lanes.FLOAT_BYTES;
         }
 
         void run(long out, long queries, float scale) {
@@ -168,7 +172,10 @@ final class VectorAttention implements AutoCloseable {
         }
 
         private void begin(long queries, float scale) {
-            Lanes.zero(sums, (long) rows * valueStride * Lanes.FLOAT_BYTES);
+            Lanes.zero(sums, (long) paddedRows * valueStride * Lanes.FLOAT_BYTES);
+            Lanes.zero(scores, (long) paddedRows * slotStride * Lanes.FLOAT_BYTES);
+            Lanes.zero(query, (long) paddedRows * headSize * Lanes.FLOAT_BYTES);
+            Lanes.zero(corrections, paddedRows * Lanes.FLOAT_BYTES);
             for (int r = 0; r < rows; r++) {
                 long from = queries + element(r);
                 long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
@@ -195,10 +202,10 @@ final class VectorAttention implements AutoCloseable {
                 long column = keys + s * Lanes.FLOAT_BYTES;
                 long to = scores + s * Lanes.FLOAT_BYTES;
                 int r = 0;
-                for (; r + 4 <= rows; r += 4) {
+                for (; r + 4 <= paddedRows; r += 4) {
                     scoreFour(query + r * rowBytes, rowBytes, column, scoreBytes, headSize, to + r * scoreBytes);
                 }
-                for (; r < rows; r++) {
+                for (; r < paddedRows; r++) {
                     scoreOne(query + r * rowBytes, column, scoreBytes, headSize, to + r * scoreBytes);
                 }
             }
@@ -279,7 +286,7 @@ final class VectorAttention implements AutoCloseable {
                 long column = values + d * Lanes.FLOAT_BYTES;
                 long to = sums + d * Lanes.FLOAT_BYTES;
                 int r = 0;
-                for (; r + 4 <= rows; r += 4) {
+                for (; r + 4 <= paddedRows; r += 4) {
                     gatherFour(
                             scores + r * weightBytes,
                             weightBytes,
@@ -289,7 +296,7 @@ final class VectorAttention implements AutoCloseable {
                             to + r * sumBytes,
                             corrections + r * Lanes.FLOAT_BYTES);
                 }
-                for (; r < rows; r++) {
+                for (; r < paddedRows; r++) {
                     gatherOne(
                             scores + r * weightBytes,
                             column,

@@ -22,6 +22,11 @@ public final class VectorBackend extends HostBackend {
         return NAME;
     }
 
+    /** The threads that compute; for backends that build on this one, between its operations. */
+    public ThreadTeam team() {
+        return team;
+    }
+
     @Override
     public Kernels kernels() {
         return kernels;

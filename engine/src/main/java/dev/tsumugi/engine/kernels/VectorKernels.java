@@ -8,8 +8,8 @@ import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations by the Vector API, shared out over a team of threads. A token's result has the same bits whatever batch it is in, so batched,
- * chunked and single runs choose the same next tokens.
+ * The operations by the Vector API, shared out over a team of threads. Under {@link Precision#EXACT} a token's result has the same bits
+ * whatever batch it is in, so batched, chunked and single runs choose the same next tokens.
  */
 final class VectorKernels implements Kernels, AutoCloseable {
     /** Elements of an elementwise operation that are worth a task of their own. */
@@ -19,19 +19,22 @@ final class VectorKernels implements Kernels, AutoCloseable {
     /** Tasks per thread: enough to even out threads that the machine slows down. */
     private static final int TASKS_PER_THREAD = 4;
 
+    /** Rows from which on widening a 4-bit panel to fp32 once pays, so that rounding the activations gains nothing. */
+    static final int WIDENED_ROWS = 8;
+
     private final ThreadTeam team;
     private final Precision precision;
     private final VectorAttention attention;
     private final QuantizedRows quantized = new QuantizedRows();
-    private final Scratch[] panelFloats;
+    private final Scratch[] scratch;
 
     VectorKernels(ThreadTeam team, Precision precision) {
         this.team = team;
         this.precision = precision;
         attention = new VectorAttention(team);
-        panelFloats = new Scratch[team.size()];
-        for (int i = 0; i < panelFloats.length; i++) {
-            panelFloats[i] = new Scratch();
+        scratch = new Scratch[team.size()];
+        for (int i = 0; i < scratch.length; i++) {
+            scratch[i] = new Scratch();
         }
     }
 
@@ -39,7 +42,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
     public void close() {
         attention.close();
         quantized.close();
-        for (Scratch memory : panelFloats) {
+        for (Scratch memory : scratch) {
             memory.close();
         }
     }
@@ -158,7 +161,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
         long in = address(x);
         long b = bias == null ? 0 : address(bias);
         long outStride = matrix.outputs() * Lanes.FLOAT_BYTES;
-        boolean nibbles = precision == Precision.FAST && matrix instanceof NibblePanels;
+        boolean nibbles = precision == Precision.FAST && rows < WIDENED_ROWS && matrix instanceof NibblePanels;
         if (nibbles) {
             quantize(in, rows, matrix.inputs());
         }
@@ -170,9 +173,11 @@ final class VectorKernels implements Kernels, AutoCloseable {
                 int valid = Math.min(Lanes.PANEL, matrix.outputs() - row);
                 long to = o + row * Lanes.FLOAT_BYTES;
                 if (nibbles) {
-                    NibbleProduct.multiply((NibblePanels) matrix, panel, quantized, rows, to, outStride, valid);
+                    for (int t = 0; t < rows; t++) {
+                        NibbleProduct.multiply((NibblePanels) matrix, panel, quantized, t, to + t * outStride, valid);
+                    }
                 } else {
-                    multiply(matrix, panel, in, rows, to, outStride, valid, panelFloats[member]);
+                    matrix.multiply(panel, in, rows, to, outStride, valid, scratch[member]);
                 }
                 if (b != 0) {
                     addBias(to, outStride, rows, b + row * Lanes.FLOAT_BYTES, valid);
@@ -192,26 +197,6 @@ final class VectorKernels implements Kernels, AutoCloseable {
                 quantized.quantize(r, x + (long) r * inputs * Lanes.FLOAT_BYTES);
             }
         });
-    }
-
-    private static void multiply(
-            PanelMatrix matrix, int panel, long x, int rows, long out, long outStride, int valid, Scratch scratch) {
-        int inputs = matrix.inputs();
-        long room = scratch.address(PanelMatrix.CHUNK * 2 * Lanes.VECTOR_BYTES);
-        for (int k = 0; k < inputs; k += PanelMatrix.CHUNK) {
-            int count = Math.min(PanelMatrix.CHUNK, inputs - k);
-            long floats = matrix.floats(panel, k, count, room);
-            PanelProduct.multiply(
-                    floats,
-                    count,
-                    x + k * Lanes.FLOAT_BYTES,
-                    inputs * Lanes.FLOAT_BYTES,
-                    rows,
-                    out,
-                    outStride,
-                    valid,
-                    k > 0);
-        }
     }
 
     private static void addBias(long out, long outStride, int rows, long bias, int valid) {

@@ -5,6 +5,7 @@ import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.interpret.Context.Library;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import com.hubspot.jinjava.interpret.OutputTooBigException;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.lib.filter.Filter;
@@ -34,6 +35,8 @@ import tools.jackson.databind.json.JsonMapper;
 public final class ChatTemplate {
     private static final int LONGEST_TEMPLATE = 256 * 1024;
     private static final long LONGEST_TEXT = 16L << 20;
+    private static final int MOST_STEPS = 1_000_000;
+    private static final ThreadLocal<int[]> STEPS = ThreadLocal.withInitial(() -> new int[1]);
     private static final Jinjava JINJAVA = jinjava();
 
     private final String template;
@@ -75,6 +78,7 @@ public final class ChatTemplate {
         variables.put("bos_token", bosToken);
         variables.put("eos_token", eosToken);
         RenderResult result;
+        STEPS.get()[0] = 0;
         try {
             result = JINJAVA.renderForResult(template, variables);
         } catch (RuntimeException e) {
@@ -105,6 +109,7 @@ public final class ChatTemplate {
                 .withMaxRenderDepth(16)
                 .withMaxMacroRecursionDepth(16)
                 .withRangeLimit(10_000)
+                .withNodePreProcessor((node, interpreter) -> countStep())
                 .withDisabled(Map.of(
                         Library.TAG, Set.of("include", "import", "from", "extends", "do", "cycle"),
                         Library.FUNCTION, Set.of("today", "type"),
@@ -131,6 +136,13 @@ public final class ChatTemplate {
         jinjava.getGlobalContext().registerFilter(new ToJson());
         PythonMethods.functions().forEach(jinjava.getGlobalContext()::registerFunction);
         return jinjava;
+    }
+
+    /** A loop without output is bounded by nothing else. */
+    private static void countStep() {
+        if (++STEPS.get()[0] > MOST_STEPS) {
+            throw new OutputTooBigException(MOST_STEPS, STEPS.get()[0]);
+        }
     }
 
     /** {@code raise_exception(message)} of a template. Public because Jinjava calls it by reflection. */

@@ -156,6 +156,10 @@ class ChatTemplateTests {
                         "{% for a in range(9999) %}{% for b in range(9999) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
                         false))
                 .isInstanceOf(ChatTemplateException.class);
+        assertThatThrownBy(() -> render(
+                        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% if a == -1 %}x{% endif %}{% endfor %}{% endfor %}{% endfor %}",
+                        false))
+                .isInstanceOf(ChatTemplateException.class);
         assertThatThrownBy(() -> new ChatTemplate("x".repeat(300_000), "", ""))
                 .isInstanceOf(ChatTemplateException.class);
     }

@@ -25,8 +25,7 @@ final class SeparatorChunker implements Chunker {
         int lastStart = 0;
         int lastEnd = 0;
         for (String chunk : splitter.split(text)) {
-            int earliest = back(text, lastEnd, splitter.overlap());
-            Span span = find(text, chunk, Math.max(lastStart, earliest));
+            Span span = find(text, chunk, Math.max(lastStart, earliest(text, lastEnd)));
             lastStart = span.start();
             lastEnd = span.end();
             chunks.add(new TextChunk(
@@ -37,10 +36,15 @@ final class SeparatorChunker implements Chunker {
 
     private record Span(int start, int end) {}
 
-    private static int back(String text, int from, int codePoints) {
-        int at = from;
-        for (int i = 0; i < codePoints && at > 0; i++) {
-            at -= Character.charCount(text.codePointBefore(at));
+    /** As far before {@code end} as the overlap allows the next chunk to begin. */
+    private int earliest(String text, int end) {
+        int at = end;
+        while (at > 0) {
+            int before = at - Character.charCount(text.codePointBefore(at));
+            if (!splitter.fitsOverlap(text.substring(before, end))) {
+                break;
+            }
+            at = before;
         }
         return at;
     }

@@ -39,16 +39,16 @@ final class SeparatorSplitter {
         this.length = length;
     }
 
-    static SeparatorSplitter recursive(int size, int overlap, List<String> separators) {
-        return new SeparatorSplitter(size, overlap, separators, Keep.AT_START, true, SeparatorSplitter::codePoints);
+    static SeparatorSplitter recursive(int size, int overlap, List<String> separators, ToIntFunction<String> length) {
+        return new SeparatorSplitter(size, overlap, separators, Keep.AT_START, true, length);
     }
 
-    static SeparatorSplitter character(int size, int overlap, String separator) {
-        return new SeparatorSplitter(size, overlap, List.of(separator), Keep.NOT, false, SeparatorSplitter::codePoints);
+    static SeparatorSplitter character(int size, int overlap, String separator, ToIntFunction<String> length) {
+        return new SeparatorSplitter(size, overlap, List.of(separator), Keep.NOT, false, length);
     }
 
-    int overlap() {
-        return overlap;
+    boolean fitsOverlap(String text) {
+        return length.applyAsInt(text) <= overlap;
     }
 
     List<String> split(String text) {

@@ -52,6 +52,9 @@ class DocumentsController {
             throw ProblemException.badRequest(
                     "page-limit", "limit must be 1 to " + MAX_PAGE + ", but is " + limit + ".");
         }
+        if (after.chars().anyMatch(Character::isISOControl)) {
+            throw ProblemException.badRequest("page-after", "after must be the id of a document.");
+        }
         DocumentRegistry.Reader reader = Uploads.reader(caller);
         List<RegisteredDocument> found = registry.page(reader, after, limit + 1);
         List<DocumentView> views =
@@ -62,9 +65,7 @@ class DocumentsController {
 
     @GetMapping("/documents/{*path}")
     DocumentView get(@PathVariable String path, Caller caller) {
-        return registry.find(id(path), Uploads.reader(caller))
-                .map(RegisteredDocument::view)
-                .orElseThrow(() -> Uploads.unknown(id(path)));
+        return uploads.get(caller, id(path));
     }
 
     @DeleteMapping("/documents/{*path}")

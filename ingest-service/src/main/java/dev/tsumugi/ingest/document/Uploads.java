@@ -7,6 +7,7 @@ import dev.tsumugi.contracts.event.DocumentIngest;
 import dev.tsumugi.ingest.blob.BlobStore;
 import dev.tsumugi.ingest.blob.BlobTooLargeException;
 import dev.tsumugi.ingest.parse.DocumentParser;
+import dev.tsumugi.ingest.parse.UnparsableDocumentException;
 import dev.tsumugi.ingest.parse.UnsupportedDocumentTypeException;
 import dev.tsumugi.ingest.registry.DocumentContent;
 import dev.tsumugi.ingest.registry.DocumentRegistry;
@@ -80,6 +81,11 @@ final class Uploads {
         registry.expect(key, upload, content);
         send(key, upload);
         return registry.find(key).map(RegisteredDocument::view).orElseThrow(() -> unknown(id));
+    }
+
+    DocumentView get(Caller caller, String id) {
+        key(caller, id);
+        return registry.find(id, reader(caller)).map(RegisteredDocument::view).orElseThrow(() -> unknown(id));
     }
 
     DocumentView delete(Caller caller, String id) {
@@ -188,6 +194,9 @@ final class Uploads {
         } catch (UnsupportedDocumentTypeException e) {
             throw new ProblemException(
                     HttpStatus.UNSUPPORTED_MEDIA_TYPE, "document-type", String.valueOf(e.getMessage()), e);
+        } catch (UnparsableDocumentException e) {
+            // Damaged content gets its dead letter and its state like any other that cannot be parsed.
+            return contentOf(blob.hash(), description);
         }
         return contentOf(blob.hash(), description);
     }

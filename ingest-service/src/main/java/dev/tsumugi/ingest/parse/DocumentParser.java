@@ -28,6 +28,7 @@ public final class DocumentParser {
 
     private final ParseLimits limits;
     private final TikaReader tika;
+    private volatile @Nullable TypeDetector detector;
     private final AtomicInteger count = new AtomicInteger();
 
     public DocumentParser(ParseLimits limits) {
@@ -37,17 +38,18 @@ public final class DocumentParser {
 
     /** Loads what the first document would otherwise wait for. */
     public void warmUp() {
-        java.util.Objects.requireNonNull(Detection.INSTANCE);
+        detector();
     }
 
     /**
-     * Cheap: reads the beginning of the file and, for zip containers, their directory.
+     * Cheap: reads the beginning of the file; a zip container it unpacks once, into nothing.
      *
      * @param declaredType content type that came with the file; counts only where the content leaves it open
      * @throws UnsupportedDocumentTypeException for a format that is not read
+     * @throws UnparsableDocumentException for a zip container that is damaged or a bomb
      */
     public DocumentType detect(Path file, @Nullable String fileName, @Nullable String declaredType) throws IOException {
-        return Detection.INSTANCE.detect(file, fileName, declaredType);
+        return detector().detect(file, fileName, declaredType);
     }
 
     /**
@@ -151,7 +153,17 @@ public final class DocumentParser {
     }
 
     /** Made on first use: reading the type definitions takes a while. */
-    private static final class Detection {
-        static final TypeDetector INSTANCE = new TypeDetector();
+    private TypeDetector detector() {
+        TypeDetector made = detector;
+        if (made == null) {
+            synchronized (this) {
+                made = detector;
+                if (made == null) {
+                    made = new TypeDetector(limits.maxUnpackedBytes());
+                    detector = made;
+                }
+            }
+        }
+        return made;
     }
 }

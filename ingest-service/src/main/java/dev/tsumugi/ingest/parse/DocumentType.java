@@ -24,8 +24,4 @@ public enum DocumentType {
     boolean isText() {
         return this == PLAIN_TEXT || this == MARKDOWN || this == CSV || this == HTML;
     }
-
-    boolean isOffice() {
-        return this == DOCX || this == PPTX || this == XLSX;
-    }
 }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class TypeDetector {
     private static final int PREFIX = 64 * 1024;
     private static final Pattern HTML_START = Pattern.compile(
-            "(?is)\\A\\s*(?:<\\?xml[^>]{0,200}>\\s*)?(?:<!--.{0,2000}?-->\\s*)*<(?:!doctype\\s+html|html|head|body)\\b.*");
+            "(?is)\\A\\s*(?:<\\?xml[^>]{0,200}>\\s*)?(?:<!--.{0,2000}?-->\\s*){0,20}<(?:!doctype\\s+html|html|head|body)\\b.*");
     private static final Pattern HTML_TAG =
             Pattern.compile("(?i)<(?:p|div|h[1-6]|body|html|table|ul|ol|span|br|title|meta)\\b[^>]{0,500}>");
     private static final Map<String, DocumentType> BY_EXTENSION = Map.of(
@@ -41,12 +41,22 @@ final class TypeDetector {
             "application/xhtml+xml", DocumentType.HTML);
 
     private final Detector detector = new DefaultDetector();
+    private final long maxUnpackedBytes;
+
+    TypeDetector(long maxUnpackedBytes) {
+        this.maxUnpackedBytes = maxUnpackedBytes;
+    }
 
     /**
      * @param declared the content type that came with the file, parameters allowed
      * @throws UnsupportedDocumentTypeException for a format that is not read here
+     * @throws UnparsableDocumentException for a zip container that is damaged or a bomb
      */
     DocumentType detect(Path file, @Nullable String fileName, @Nullable String declared) throws IOException {
+        if (isZip(file)) {
+            // Telling Office files apart means to look into them.
+            ZipGuard.check(file, maxUnpackedBytes);
+        }
         MediaType found;
         try (TikaInputStream in = TikaInputStream.get(file)) {
             found = detector.detect(in, new Metadata()).getBaseType();
@@ -102,6 +112,13 @@ final class TypeDetector {
             return BY_EXTENSION.getOrDefault(extension, DocumentType.PLAIN_TEXT);
         }
         return DocumentType.PLAIN_TEXT;
+    }
+
+    private static boolean isZip(Path file) throws IOException {
+        try (var in = Files.newInputStream(file)) {
+            byte[] start = in.readNBytes(4);
+            return start.length == 4 && start[0] == 'P' && start[1] == 'K' && start[2] == 3 && start[3] == 4;
+        }
     }
 
     /** The charset parameter of a content type, if it has one. */

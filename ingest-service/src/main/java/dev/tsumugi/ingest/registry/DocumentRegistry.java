@@ -25,6 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 public class DocumentRegistry {
     private static final JsonMapper JSON = JsonMapper.shared();
     private static final TypeReference<Map<String, String>> METADATA = new TypeReference<>() {};
+    private static final int MAX_ERROR = 2000;
     private static final String READABLE = "(:readsAll or cardinality(acl) = 0 or acl && :principals::text[])";
 
     private final JdbcClient jdbc;
@@ -216,7 +217,7 @@ public class DocumentRegistry {
                         """)
                 .param("tenant", key.tenant())
                 .param("id", key.documentId())
-                .param("error", error)
+                .param("error", presentable(error))
                 .param("partition", source.partition())
                 .param("offset", source.offset())
                 .param("time", source.time())
@@ -270,7 +271,7 @@ public class DocumentRegistry {
                         .param("id", key.documentId())
                         .param("version", version)
                         .param("state", state.name())
-                        .param("error", state == DocumentState.FAILED ? error : null)
+                        .param("error", state == DocumentState.FAILED && error != null ? presentable(error) : null)
                         .param("from", from)
                         .param("now", now())
                         .update()
@@ -317,6 +318,17 @@ public class DocumentRegistry {
                 .param("limit", limit)
                 .query(this::read)
                 .list();
+    }
+
+    /** Reasons may quote what came from outside: PostgreSQL takes no NUL, and nobody reads pages. */
+    private static String presentable(String error) {
+        String clean = error.codePoints()
+                .filter(c ->
+                        !Character.isISOControl(c) && !(c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE))
+                .limit(MAX_ERROR)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
+        return clean.isBlank() ? "unknown error" : clean;
     }
 
     private Timestamp now() {

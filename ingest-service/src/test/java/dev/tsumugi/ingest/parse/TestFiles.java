@@ -1,8 +1,13 @@
 package dev.tsumugi.ingest.parse;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import java.util.zip.ZipOutputStream;
 import org.apache.pdfbox.pdmodel.PDDocument;
 import org.apache.pdfbox.pdmodel.PDPage;
 import org.apache.pdfbox.pdmodel.PDPageContentStream;
@@ -109,5 +114,31 @@ public final class TestFiles {
             workbook.write(out);
             return out.toByteArray();
         }
+    }
+
+    /** A Word file of some 100 kB whose text unpacks to 30 MB. */
+    public static byte[] bomb() throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (ZipInputStream in = new ZipInputStream(new ByteArrayInputStream(docx()));
+                ZipOutputStream zip = new ZipOutputStream(out)) {
+            for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
+                zip.putNextEntry(new ZipEntry(entry.getName()));
+                byte[] content = in.readAllBytes();
+                if (!entry.getName().equals("word/document.xml")) {
+                    zip.write(content);
+                    continue;
+                }
+                String xml = new String(content, StandardCharsets.UTF_8);
+                int body = xml.indexOf("<w:p>") < 0 ? xml.indexOf("<w:p ") : xml.indexOf("<w:p>");
+                zip.write(xml.substring(0, body).getBytes(StandardCharsets.UTF_8));
+                byte[] filler =
+                        "<w:p><w:r><w:t>bomb</w:t></w:r></w:p>".repeat(20_000).getBytes(StandardCharsets.UTF_8);
+                for (int i = 0; i < 40; i++) {
+                    zip.write(filler);
+                }
+                zip.write(xml.substring(body).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        return out.toByteArray();
     }
 }

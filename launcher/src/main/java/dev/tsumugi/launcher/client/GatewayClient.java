@@ -1,5 +1,6 @@
 package dev.tsumugi.launcher.client;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.tsumugi.contracts.api.AnswerEvent;
 import dev.tsumugi.contracts.api.AskRequest;
 import dev.tsumugi.contracts.api.DocumentHeaders;
@@ -31,8 +32,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** Calls of the public REST API. All methods throw {@link GatewayException} when the gateway refuses or is not there. */
 public final class GatewayClient {
-    /** Reads and writes what goes over the wire. */
-    public static final JsonMapper JSON = JsonMapper.shared();
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .changeDefaultPropertyInclusion(inclusion -> inclusion.withValueInclusion(JsonInclude.Include.NON_NULL))
+            .build();
 
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
     private static final Duration CALL_LIMIT = Duration.ofMinutes(2);

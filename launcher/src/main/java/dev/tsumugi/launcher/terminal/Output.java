@@ -1,7 +1,6 @@
 package dev.tsumugi.launcher.terminal;
 
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -31,10 +30,9 @@ public final class Output {
 
     /** Standard output of this process. */
     public static Output standard(boolean json) {
-        PrintStream utf8 =
-                new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), true, StandardCharsets.UTF_8);
         var console = System.console();
-        return new Output(utf8, json, console != null && console.isTerminal() && !"dumb".equals(System.getenv("TERM")));
+        return new Output(
+                System.out, json, console != null && console.isTerminal() && !"dumb".equals(System.getenv("TERM")));
     }
 
     public boolean isJson() {

@@ -1,0 +1,90 @@
+package dev.tsumugi.bench;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code ./tsumugi bench NAME}. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
+        footer = {
+            "",
+            "NAME is one of: engine (no platform needed), ingest, search, ask, memory, platform (the last four).",
+            "All but engine need a platform: ./tsumugi up --detach"
+        })
+public final class Bench implements Runnable {
+    @Parameters(paramLabel = "NAME", description = "what to measure")
+    private String name = "";
+
+    @Option(names = "--json", description = "one JSON object a line instead of a table")
+    private boolean json;
+
+    @Option(names = "--runs", defaultValue = "5", description = "runs of each figure (default ${DEFAULT-VALUE})")
+    private int runs;
+
+    @Option(
+            names = "--model",
+            description = "engine: a GGUF file or model folder (default: the catalogue's small model)")
+    private @Nullable Path model;
+
+    @Option(names = "--backend", defaultValue = "auto", description = "engine: auto, vector, onednn, reference")
+    private String backend = "auto";
+
+    @Option(names = "--threads", description = "engine: default all processors")
+    private int threads = Runtime.getRuntime().availableProcessors();
+
+    private Bench() {}
+
+    /** Exit codes: 0 done, 1 failed, 2 usage. */
+    public static void main(String[] arguments) {
+        CommandLine line = new CommandLine(new Bench()).setExecutionExceptionHandler((e, command, result) -> {
+            command.getErr().println(e instanceof BenchException ? e.getMessage() : e.toString());
+            return 1;
+        });
+        System.exit(line.execute(arguments));
+    }
+
+    @Override
+    public void run() {
+        if (runs < 1 || runs > 1000) {
+            throw new CommandLine.ParameterException(new CommandLine(this), "--runs must be 1 to 1000");
+        }
+        for (Suite suite : suites()) {
+            if (!json) {
+                System.out.println(suite.description());
+            }
+            suite.run(runs, figure -> System.out.println(json ? figure.toJson() : "  " + figure.toRow()));
+        }
+    }
+
+    private List<Suite> suites() {
+        List<Suite> chosen = new ArrayList<>();
+        if (name.equals("engine")) {
+            chosen.add(new EngineSuite(model, backend, threads));
+            return chosen;
+        }
+        boolean all = name.equals("platform");
+        if (!all && !List.of("ingest", "search", "ask", "memory").contains(name)) {
+            throw new CommandLine.ParameterException(
+                    new CommandLine(this), "unknown benchmark '" + name + "'; see ./tsumugi bench --help");
+        }
+        PlatformClient platform = new PlatformClient(Locations.home(), Locations.port());
+        for (Suite suite : List.of(
+                new IngestSuite(platform),
+                new SearchSuite(platform),
+                new AskSuite(platform),
+                new MemorySuite(platform))) {
+            if (all || suite.name().equals(name)) {
+                chosen.add(suite);
+            }
+        }
+        return chosen;
+    }
+}

@@ -1,0 +1,146 @@
+package dev.tsumugi.bench;
+
+import dev.tsumugi.embedded.downloads.Downloads;
+import dev.tsumugi.engine.serve.Engine;
+import dev.tsumugi.engine.serve.Generation;
+import dev.tsumugi.engine.serve.GenerationListener;
+import dev.tsumugi.engine.serve.GenerationRequest;
+import dev.tsumugi.engine.serve.GenerationResult;
+import dev.tsumugi.engine.serve.LoadedModel;
+import dev.tsumugi.engine.serve.ModelOptions;
+import dev.tsumugi.engine.tokenizer.ChatMessage;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.DoubleSupplier;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The engine alone, without HTTP. Prompts are random token ids, so that no two share a prefix; answers are greedy and go on behind end
+ * tokens; 128 tokens in and 128 out unless the figure says otherwise.
+ */
+final class EngineSuite implements Suite {
+    private static final int PROMPT = 128;
+    private static final int ANSWER = 128;
+    private static final int PREFILL = 512;
+    private static final int STREAMS = 16;
+    private static final int ORDINARY_TOKENS_FROM = 1000;
+    private static final long CACHE_BYTES = 512L << 20;
+
+    private final @Nullable Path path;
+    private final String backend;
+    private final int threads;
+    private final Random random = new Random(1);
+
+    EngineSuite(@Nullable Path path, String backend, int threads) {
+        this.path = path;
+        this.backend = backend;
+        this.threads = threads;
+    }
+
+    @Override
+    public String name() {
+        return "engine";
+    }
+
+    @Override
+    public String description() {
+        return "Engine: backend " + backend + ", " + threads + " threads, " + PROMPT + " tokens in and " + ANSWER
+                + " out";
+    }
+
+    @Override
+    public void run(int runs, Consumer<Figure> figures) {
+        Path file = path == null ? Downloads.inDefaultCache().languageModel() : path;
+        ModelOptions options = ModelOptions.defaults().withBackend(backend).withThreads(threads);
+        try (LoadedModel model = LoadedModel.open(file, options);
+                Engine engine = model.startEngine(CACHE_BYTES)) {
+            check(model, engine);
+            int vocabulary = model.config().vocabularySize();
+            measure("prefill " + PREFILL, "tok/s", runs, figures, () -> {
+                GenerationResult result = generate(engine, vocabulary, PREFILL, 1);
+                return PREFILL / seconds(result.timings().firstToken());
+            });
+            measure("decode, 1 streams", "tok/s", runs, figures, () -> {
+                GenerationResult result = generate(engine, vocabulary, PROMPT, ANSWER);
+                return (ANSWER - 1)
+                        / seconds(
+                                result.timings().total().minus(result.timings().firstToken()));
+            });
+            measure(
+                    "time to first token, prompt " + PROMPT,
+                    "ms",
+                    runs,
+                    figures,
+                    () -> 1000
+                            * seconds(generate(engine, vocabulary, PROMPT, 1)
+                                    .timings()
+                                    .firstToken()));
+            measure("prompt + decode, " + STREAMS + " streams", "output tok/s", runs, figures, () -> {
+                List<GenerationRequest> requests = IntStream.range(0, STREAMS)
+                        .mapToObj(i -> request(vocabulary, PROMPT, ANSWER))
+                        .toList();
+                long start = System.nanoTime();
+                List<Generation> all = requests.stream()
+                        .map(request -> engine.submit(request, GenerationListener.NONE))
+                        .toList();
+                int tokens = all.stream()
+                        .mapToInt(
+                                generation -> generation.result().join().usage().generatedTokens())
+                        .sum();
+                BenchException.require(tokens == STREAMS * ANSWER, "an answer was cut short");
+                return tokens / ((System.nanoTime() - start) / 1e9);
+            });
+        }
+    }
+
+    /** A wrong model would be fast too. */
+    private void check(LoadedModel model, Engine engine) {
+        int[] prompt = model.chatPrompt(List.of(new ChatMessage("user", "What is the capital of France?")));
+        GenerationRequest request = GenerationRequest.of(prompt, 24);
+        String first =
+                engine.submit(request, GenerationListener.NONE).result().join().text();
+        String second =
+                engine.submit(request, GenerationListener.NONE).result().join().text();
+        BenchException.require(
+                first.equals(second), "the same greedy request was answered differently: " + first + " / " + second);
+        BenchException.require(
+                path != null || first.contains("Paris"), "the model does not know the capital of France: " + first);
+    }
+
+    private void measure(String name, String unit, int runs, Consumer<Figure> figures, DoubleSupplier once) {
+        // The JVM compiles while it runs: what is measured is a server that has been up for a moment.
+        for (int i = 0; i < 2; i++) {
+            double unused = once.getAsDouble();
+        }
+        Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
+        double[] values =
+                IntStream.range(0, runs).mapToDouble(i -> once.getAsDouble()).toArray();
+        figures.accept(new Figure(name, unit, values, threads, processors.otherCores()));
+    }
+
+    private GenerationResult generate(Engine engine, int vocabulary, int promptTokens, int answerTokens) {
+        GenerationResult result = engine.submit(
+                        request(vocabulary, promptTokens, answerTokens), GenerationListener.NONE)
+                .result()
+                .join();
+        BenchException.require(
+                result.usage().generatedTokens() == answerTokens
+                        && result.usage().cachedTokens() == 0,
+                "the answer is not what was asked for: " + result.usage());
+        return result;
+    }
+
+    private GenerationRequest request(int vocabulary, int promptTokens, int answerTokens) {
+        int[] prompt = random.ints(promptTokens, ORDINARY_TOKENS_FROM, vocabulary - ORDINARY_TOKENS_FROM)
+                .toArray();
+        return GenerationRequest.of(prompt, answerTokens).withIgnoreEnd(true);
+    }
+
+    private static double seconds(java.time.Duration duration) {
+        return duration.toNanos() / 1e9;
+    }
+}

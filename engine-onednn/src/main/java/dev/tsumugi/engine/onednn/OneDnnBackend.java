@@ -1,0 +1,189 @@
+package dev.tsumugi.engine.onednn;
+
+import static org.bytedeco.dnnl.global.dnnl.dnnl_cpu_isa_avx512_core_bf16;
+
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.BackendProvider;
+import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.PagedCache;
+import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.VectorBackend;
+import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.management.ManagementFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The processor with oneDNN for products of many rows: prefill, and decoding of many sequences at once. Everything else, and products of few
+ * rows, is the {@link VectorBackend}'s, whose compact weights are kept beside the packed ones.
+ *
+ * <p>With {@link Precision#FAST} both sides of a product are rounded to bfloat16 where the processor multiplies that (AVX-512 BF16, AMX); sums
+ * are fp32. Otherwise all is fp32. A token's result may then differ in its last bits with the number of rows it is computed among.
+ */
+public final class OneDnnBackend implements Backend {
+    public static final String NAME = "onednn";
+
+    private static final Logger log = LoggerFactory.getLogger(OneDnnBackend.class);
+    /** Packed copies may take one part in so many of the machine's memory; further matrices stay with the Vector API. */
+    private static final int MEMORY_PART = 4;
+
+    private final VectorBackend vector;
+    private final Descriptors descriptors;
+    private final Worker[] workers;
+    private final LinearByOneDnn linear;
+    private final OneDnnKernels kernels;
+    private final Element element;
+    private long packedBytes;
+    private boolean toldOfLimit;
+
+    /**
+     * @param threads that compute, the caller's included
+     * @throws UnsatisfiedLinkError when oneDNN cannot be loaded
+     */
+    public OneDnnBackend(int threads, Precision precision) {
+        OneDnnLibrary library = OneDnnLibrary.load();
+        int isa = library.effectiveIsa();
+        boolean multipliesBfloat16 = (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+        element = multipliesBfloat16 && precision == Precision.FAST ? Element.BF16 : Element.F32;
+        log.info("oneDNN multiplies in {} (instruction set {})", element, Integer.toHexString(isa));
+        vector = new VectorBackend(threads, precision);
+        descriptors = new Descriptors(library);
+        workers = new Worker[vector.team().size()];
+        for (int i = 0; i < workers.length; i++) {
+            workers[i] = new Worker(descriptors);
+        }
+        linear = new LinearByOneDnn(library, vector.team(), workers);
+        kernels = new OneDnnKernels(vector.kernels(), linear);
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    @Override
+    public Weight prepare(Tensor matrix) {
+        Weight streamed = vector.prepare(matrix);
+        try {
+            long bytes = PackedMatrix.estimatedBytes(matrix, element);
+            if (packedBytes + bytes > MemoryLimit.BYTES) {
+                tellOfLimit();
+                return new OneDnnWeight(streamed, null);
+            }
+            PackedMatrix packed = PackedMatrix.pack(matrix, element, descriptors, vector.team(), workers);
+            packedBytes += packed.byteSize();
+            return new OneDnnWeight(streamed, packed);
+        } catch (RuntimeException | Error e) {
+            streamed.close();
+            throw e;
+        }
+    }
+
+    private void tellOfLimit() {
+        if (!toldOfLimit) {
+            toldOfLimit = true;
+            log.info(
+                    "Packed weights take {} MiB of {} MiB allowed; further matrices stay with the Vector API",
+                    packedBytes >> 20,
+                    MemoryLimit.BYTES >> 20);
+        }
+    }
+
+    private static final class MemoryLimit {
+        static final long BYTES = ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
+                        .getTotalMemorySize()
+                / MEMORY_PART;
+    }
+
+    @Override
+    public OwnedMemory allocate(long bytes) {
+        return vector.allocate(bytes);
+    }
+
+    @Override
+    public Tensor upload(float[] values) {
+        return vector.upload(values);
+    }
+
+    @Override
+    public void download(Tensor tensor, float[] values, int count) {
+        vector.download(tensor, values, count);
+    }
+
+    @Override
+    public EmbeddingTable prepareTable(Tensor table) {
+        return vector.prepareTable(table);
+    }
+
+    @Override
+    public PagedCache newCache(
+            int layers, int blocks, int blockTokens, int keyValueHeads, int headSize, DType storage) {
+        return vector.newCache(layers, blocks, blockTokens, keyValueHeads, headSize, storage);
+    }
+
+    @Override
+    public long cacheBlockBytes(int layers, int blockTokens, int keyValueHeads, int headSize, DType storage) {
+        return vector.cacheBlockBytes(layers, blockTokens, keyValueHeads, headSize, storage);
+    }
+
+    @Override
+    public void close() {
+        linear.close();
+        for (Worker worker : workers) {
+            worker.close();
+        }
+        descriptors.close();
+        vector.close();
+    }
+
+    /** Opens {@link OneDnnBackend} where the native library and the Vector API are there. */
+    public static final class Provider implements BackendProvider {
+        @Override
+        public String name() {
+            return NAME;
+        }
+
+        @Override
+        public int preference() {
+            return 20;
+        }
+
+        @Override
+        public Availability availability() {
+            Availability vectors = new VectorBackend.Provider().availability();
+            if (!vectors.available()) {
+                return vectors;
+            }
+            if (!OneDnnLibrary.isPresent()) {
+                return Availability.no("there is no oneDNN for " + System.getProperty("os.name") + " on "
+                        + System.getProperty("os.arch") + " on the class path (it comes with a build on Linux x86_64)");
+            }
+            try {
+                OneDnnLibrary.load();
+                return Availability.yes();
+            } catch (UnsatisfiedLinkError | ExceptionInInitializerError | NoClassDefFoundError e) {
+                return Availability.no("oneDNN cannot be loaded: " + e.getMessage()
+                        + "; start Java with --enable-native-access=ALL-UNNAMED, and see that the folder .javacpp in the"
+                        + " home folder (or org.bytedeco.javacpp.cachedir) can be written");
+            }
+        }
+
+        @Override
+        public Backend open(int threads, Precision precision) {
+            Availability availability = availability();
+            if (!availability.available()) {
+                throw new IllegalStateException(availability.reason());
+            }
+            return new OneDnnBackend(threads, precision);
+        }
+    }
+}

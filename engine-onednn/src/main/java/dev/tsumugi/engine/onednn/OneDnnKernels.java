@@ -1,0 +1,125 @@
+package dev.tsumugi.engine.onednn;
+
+import dev.tsumugi.engine.kernels.BatchPlan;
+import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.PagedCache;
+import dev.tsumugi.engine.kernels.RopeLayout;
+import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** The Vector API's operations, except for linear layers over many rows. */
+final class OneDnnKernels implements Kernels {
+    /** From here on the packed product is faster than streaming the quantized weights once for all rows. */
+    static final int MIN_ROWS = 8;
+
+    private final Kernels vector;
+    private final LinearByOneDnn linear;
+
+    OneDnnKernels(Kernels vector, LinearByOneDnn linear) {
+        this.vector = vector;
+        this.linear = linear;
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
+        if (!(weight instanceof OneDnnWeight both)) {
+            throw new IllegalArgumentException("the weight is of another backend");
+        }
+        PackedMatrix packed = both.packed();
+        if (packed == null || rows < MIN_ROWS) {
+            vector.linear(out, x, rows, both.vector(), bias);
+            return;
+        }
+        require("out", out, (long) rows * packed.outputs());
+        require("x", x, (long) rows * packed.inputs());
+        if (bias != null) {
+            require("bias", bias, packed.outputs());
+        }
+        linear.multiply(out.segment(), x.segment(), rows, packed, bias == null ? null : bias.segment());
+    }
+
+    private static void require(String what, Tensor tensor, long elements) {
+        if (tensor.dtype() != DType.F32 || tensor.shape().elements() < elements) {
+            throw new IllegalArgumentException(
+                    what + " needs " + elements + " F32 elements and is " + tensor.dtype() + " " + tensor.shape());
+        }
+    }
+
+    @Override
+    public BatchPlan plan(
+            int[] tokens,
+            int[] positions,
+            int[] sequences,
+            int[][] blockTables,
+            int[] outputs,
+            int blockTokens,
+            float[] inverseFrequencies) {
+        return vector.plan(tokens, positions, sequences, blockTables, outputs, blockTokens, inverseFrequencies);
+    }
+
+    @Override
+    public void embed(Tensor out, BatchPlan plan, EmbeddingTable table) {
+        vector.embed(out, plan, table);
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+        vector.rmsNorm(out, x, rows, width, weight, epsilon);
+    }
+
+    @Override
+    public void layerNorm(Tensor out, Tensor x, int rows, int width, Tensor weight, Tensor bias, float epsilon) {
+        vector.layerNorm(out, x, rows, width, weight, bias, epsilon);
+    }
+
+    @Override
+    public void rope(Tensor x, BatchPlan plan, int heads, int headSize, RopeLayout layout) {
+        vector.rope(x, plan, heads, headSize, layout);
+    }
+
+    @Override
+    public void storeKeysValues(PagedCache cache, int layer, BatchPlan plan, Tensor keys, Tensor values) {
+        vector.storeKeysValues(cache, layer, plan, keys, values);
+    }
+
+    @Override
+    public void attention(
+            Tensor out,
+            Tensor queries,
+            PagedCache cache,
+            int layer,
+            BatchPlan plan,
+            int heads,
+            int window,
+            float scale) {
+        vector.attention(out, queries, cache, layer, plan, heads, window, scale);
+    }
+
+    @Override
+    public void swiGlu(Tensor out, Tensor gate, Tensor up, int count) {
+        vector.swiGlu(out, gate, up, count);
+    }
+
+    @Override
+    public void geluErf(Tensor x, int count) {
+        vector.geluErf(x, count);
+    }
+
+    @Override
+    public void geluTanh(Tensor x, int count) {
+        vector.geluTanh(x, count);
+    }
+
+    @Override
+    public void add(Tensor x, Tensor y, int count) {
+        vector.add(x, y, count);
+    }
+
+    @Override
+    public void gatherOutputs(Tensor out, Tensor x, BatchPlan plan, int width) {
+        vector.gatherOutputs(out, x, plan, width);
+    }
+}

@@ -1,0 +1,197 @@
+package dev.tsumugi.engine.onednn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Backends;
+import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.ReferenceBackend;
+import dev.tsumugi.engine.kernels.VectorBackend;
+import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.quant.Quantization;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.HostMemory;
+import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The one operation that is not the Vector API's, against scalar Java: odd sizes, row counts on both sides of every boundary, all kinds of weights. */
+class OneDnnLinearTests {
+    private static final int[] ROW_COUNTS = {1, 7, 8, 9, 15, 16, 17, 127, 128, 129, 300};
+
+    @BeforeAll
+    static void onlyWhereThereIsOneDnn() {
+        var availability = new OneDnnBackend.Provider().availability();
+        assumeThat(availability.available()).as(availability.reason()).isTrue();
+    }
+
+    @ParameterizedTest(name = "{0} {1} [{2}, {3}] bias {4}")
+    @CsvSource({
+        "EXACT, F32, 1, 33, false",
+        "EXACT, F32, 63, 64, true",
+        "EXACT, F32, 200, 1, false",
+        "EXACT, BF16, 65, 96, true",
+        "EXACT, Q8_0, 130, 96, false",
+        "FAST, F32, 577, 31, true",
+        "FAST, F16, 64, 128, false",
+        "FAST, BF16, 65, 96, true",
+        "FAST, Q4_0, 130, 64, false",
+        "FAST, Q4_1, 257, 96, true",
+        "FAST, Q8_0, 3, 576, false",
+        "FAST, Q4_1, 1100, 576, false",
+    })
+    void linear_agrees_with_the_reference(Precision precision, DType dtype, int n, int k, boolean withBias) {
+        Random random = new Random(17);
+        try (Arena arena = Arena.ofShared();
+                Backend reference = new ReferenceBackend();
+                Backend onednn = new OneDnnBackend(2, precision)) {
+            Tensor matrix = matrix(dtype, n, k, random, arena);
+            float[] bias = values(n, random);
+            for (int rows : ROW_COUNTS) {
+                float[] x = values(rows * k, random);
+                float[] expected = linear(reference, matrix, x, rows, withBias ? bias : null);
+                float[] actual = linear(onednn, matrix, x, rows, withBias ? bias : null);
+                // bfloat16 keeps 8 bits of each factor, as the quantization of activations for 4-bit weights does.
+                double relative = precision == Precision.EXACT ? 1e-6 : 1.0 / 128;
+                for (int i = 0; i < expected.length; i++) {
+                    double bound = relative * Math.sqrt(k) * 3;
+                    assertThat((double) Math.abs(actual[i] - expected[i]))
+                            .as("%d rows, element %d: %f for %f", rows, i, actual[i], expected[i])
+                            .isLessThanOrEqualTo(bound);
+                }
+            }
+        }
+    }
+
+    @Test
+    void nothing_outside_of_the_output_is_touched() {
+        Random random = new Random(3);
+        try (Arena arena = Arena.ofShared();
+                Backend onednn = new OneDnnBackend(2, Precision.FAST)) {
+            Tensor matrix = matrix(DType.F32, 70, 48, random, arena);
+            Tensor x = onednn.upload(values(19 * 48, random));
+            float[] marked = new float[20 * 70];
+            Arrays.fill(marked, 7);
+            Tensor out = onednn.upload(marked);
+            try (Weight weight = onednn.prepare(matrix)) {
+                onednn.kernels().linear(out, x, 19, weight, null);
+            }
+            onednn.download(out, marked, marked.length);
+            assertThat(Arrays.copyOfRange(marked, 19 * 70, 20 * 70)).containsOnly(7f);
+            assertThat(marked[18 * 70]).isNotEqualTo(7f);
+            free(x);
+            free(out);
+        }
+    }
+
+    @Test
+    void wrong_sizes_and_closed_or_foreign_weights_are_refused() {
+        Random random = new Random(3);
+        try (Arena arena = Arena.ofShared();
+                Backend vector = new VectorBackend(1, Precision.FAST);
+                Backend onednn = new OneDnnBackend(1, Precision.FAST)) {
+            Tensor matrix = matrix(DType.F32, 8, 16, random, arena);
+            Tensor x = onednn.upload(values(10 * 16, random));
+            Tensor out = onednn.upload(new float[10 * 8]);
+            Weight weight = onednn.prepare(matrix);
+            try (Weight foreign = vector.prepare(matrix)) {
+                assertThatThrownBy(() -> onednn.kernels().linear(out, x, 10, foreign, null))
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+            assertThatThrownBy(() -> onednn.kernels().linear(out, x, 11, weight, null))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> onednn.kernels().linear(x, out, 10, weight, null))
+                    .isInstanceOf(IllegalArgumentException.class);
+            weight.close();
+            assertThatThrownBy(() -> onednn.kernels().linear(out, x, 10, weight, null))
+                    .isInstanceOf(IllegalStateException.class);
+            free(x);
+            free(out);
+        }
+    }
+
+    @Test
+    void not_a_number_stays_one_through_rounding() {
+        float[] values = {
+            1.00390625f, 1.01171875f, Float.NaN, Float.intBitsToFloat(0x7f800001), Float.NEGATIVE_INFINITY, -0f
+        };
+        short[] rounded = new short[values.length];
+
+        Rounding.toBfloat16(values, rounded, values.length);
+
+        float[] back = new float[values.length];
+        for (int i = 0; i < back.length; i++) {
+            back[i] = Float.intBitsToFloat(rounded[i] << 16);
+        }
+        // The first two lie halfway and go to the even neighbour.
+        assertThat(back).containsExactly(1f, 1.015625f, Float.NaN, Float.NaN, Float.NEGATIVE_INFINITY, -0f);
+    }
+
+    @Test
+    void the_service_loader_finds_it_and_auto_prefers_it() {
+        try (Backend named = Backends.open(OneDnnBackend.NAME, 1, Precision.FAST);
+                Backend chosen = Backends.open(Backends.AUTO, 1, Precision.FAST)) {
+            assertThat(named.name()).isEqualTo(OneDnnBackend.NAME);
+            assertThat(chosen.name()).isEqualTo(OneDnnBackend.NAME);
+        }
+    }
+
+    private static float[] linear(Backend backend, Tensor matrix, float[] x, int rows, float[] bias) {
+        int n = (int) matrix.shape().get(0);
+        Tensor in = backend.upload(x);
+        Tensor out = backend.allocate(DType.F32, rows, n);
+        Tensor b = bias == null ? null : backend.upload(bias);
+        float[] result = new float[rows * n];
+        try (Weight weight = backend.prepare(matrix)) {
+            backend.kernels().linear(out, in, rows, weight, b);
+            backend.download(out, result, result.length);
+        }
+        free(in);
+        free(out);
+        if (b != null) {
+            free(b);
+        }
+        return result;
+    }
+
+    private static void free(Tensor tensor) {
+        ((OwnedMemory) tensor.memory()).close();
+    }
+
+    private static float[] values(int count, Random random) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    private static Tensor matrix(DType dtype, int n, int k, Random random, Arena arena) {
+        float[] values = values(n * k, random);
+        MemorySegment bytes = arena.allocate(dtype.bytes((long) n * k), 64);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(values, 0, bytes, ValueLayout.JAVA_FLOAT, 0, values.length);
+            case F16, BF16 -> {
+                for (int i = 0; i < values.length; i++) {
+                    int half = dtype == DType.F16
+                            ? Float.floatToFloat16(values[i])
+                            : Float.floatToRawIntBits(values[i]) >>> 16;
+                    bytes.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) half);
+                }
+            }
+            default -> bytes.copyFrom(MemorySegment.ofArray(Quantization.toBlocks(dtype, values)));
+        }
+        return new Tensor(dtype, new Shape(n, k), new HostMemory(bytes), 0);
+    }
+}

@@ -1,0 +1,38 @@
+package dev.tsumugi.engine.kernels;
+
+/** Panels that are multiplied as fp32: some columns at a time are widened, then all tokens use them. */
+abstract sealed class WidenedPanels extends PanelMatrix permits FloatPanels, HalfPanels, NibblePanels {
+    /** Columns that are widened at a time; a panel of them stays in the first-level cache. */
+    private static final int CHUNK = 128;
+
+    WidenedPanels(int outputs, int inputs, long panelBytes) {
+        super(outputs, inputs, panelBytes);
+    }
+
+    /**
+     * Columns {@code k} until {@code k + count} of a panel as floats [count][PANEL].
+     *
+     * @param k a multiple of 128
+     * @param scratch room for the floats, which may stay unused
+     * @return address of the floats
+     */
+    abstract long floats(int panel, int k, int count, long scratch);
+
+    @Override
+    final void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch) {
+        long room = scratch.address(CHUNK * 2 * Lanes.VECTOR_BYTES);
+        for (int k = 0; k < inputs(); k += CHUNK) {
+            int count = Math.min(CHUNK, inputs() - k);
+            PanelProduct.multiply(
+                    floats(panel, k, count, room),
+                    count,
+                    x + k * Lanes.FLOAT_BYTES,
+                    inputs() * Lanes.FLOAT_BYTES,
+                    tokens,
+                    out,
+                    outStride,
+                    valid,
+                    k > 0);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package dev.tsumugi.engine.serve;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.tsumugi.engine.files.ModelFileException;
+import dev.tsumugi.engine.files.ModelStore;
+import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.sample.TokenLogprobs.TokenLogprob;
+import dev.tsumugi.engine.tokenizer.ChatMessage;
+import dev.tsumugi.engine.tokenizer.GoldenFiles;
+import dev.tsumugi.engine.tokenizer.TokenizerCases;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import tools.jackson.databind.JsonNode;
+
+/** The model that comes with the platform, from its real file. */
+@Timeout(300)
+class SmolLm2IT {
+    /** Twice the error of a logit that fp32 arithmetic over the dequantized weights may make. */
+    private static final double CLOSE_CALL = 0.01;
+
+    private static LoadedModel model;
+
+    @BeforeAll
+    static void open() {
+        Path path;
+        try {
+            path = ModelStore.ofEnvironment((file, done, total) -> {}).locate(ModelStore.DEFAULT_MODEL);
+        } catch (ModelFileException e) {
+            throw new IllegalStateException("this test needs the default model; run ./tsumugi fetch first", e);
+        }
+        model = LoadedModel.open(
+                path, ModelOptions.defaults().withBackend("vector").withPrecision(Precision.EXACT));
+    }
+
+    @AfterAll
+    static void close() {
+        if (model != null) {
+            model.close();
+        }
+    }
+
+    @Test
+    void its_vocabulary_gives_the_recorded_ids_texts_and_streams() {
+        TokenizerCases.holds(model.tokenizer(), GoldenFiles.cases("tokenizer/smollm2-cases.json"));
+    }
+
+    @Test
+    void chats_become_the_recorded_ids() {
+        for (JsonNode recorded : GoldenFiles.cases("tokenizer/smollm2-chats.json")) {
+            assertThat(model.tokenizer().encode(recorded.path("text").asString()))
+                    .isEqualTo(GoldenFiles.ints(recorded.path("ids")));
+        }
+    }
+
+    @Test
+    void greedy_answers_are_the_recorded_ones_as_far_as_arithmetic_can_tell() throws Exception {
+        List<JsonNode> cases = GoldenFiles.cases("smol/expected.json");
+        try (Engine engine = model.startEngine(new EngineLimits(512, 128, 16, 64, 8, 8))) {
+            List<Generation> generations = new ArrayList<>();
+            for (JsonNode recorded : cases) {
+                int[] prompt = model.chatPrompt(messages(recorded));
+                assertThat(prompt).isEqualTo(GoldenFiles.ints(recorded.path("prompt_ids")));
+                generations.add(engine.submit(GenerationRequest.of(prompt, 40).withLogprobs(20)));
+            }
+            for (int i = 0; i < cases.size(); i++) {
+                GenerationResult result = generations.get(i).result().get(240, SECONDS);
+                isRecordedAnswer(cases.get(i), result);
+                hasRecordedLogits(
+                        cases.get(i).path("top20"), result.logprobs().getFirst().top());
+            }
+        }
+    }
+
+    private static List<ChatMessage> messages(JsonNode recorded) {
+        List<ChatMessage> messages = new ArrayList<>();
+        for (JsonNode message : recorded.path("messages")) {
+            messages.add(new ChatMessage(
+                    message.path("role").asString(), message.path("content").asString()));
+        }
+        return messages;
+    }
+
+    private static void isRecordedAnswer(JsonNode recorded, GenerationResult result) {
+        int[] expected = GoldenFiles.ints(recorded.path("greedy_ids"));
+        int sure = 0;
+        while (sure < expected.length && recorded.path("margins").get(sure).asDouble() > CLOSE_CALL) {
+            sure++;
+        }
+        assertThat(sure).as("steps that are no close call").isGreaterThanOrEqualTo(5);
+        assertThat(Arrays.copyOf(result.tokens(), sure)).isEqualTo(Arrays.copyOf(expected, sure));
+        if (sure == expected.length) {
+            assertThat(result.text()).isEqualTo(recorded.path("greedy_text").asString());
+            boolean ended = recorded.path("stopped_at_eos").asBoolean();
+            assertThat(result.finishReason()).isEqualTo(ended ? FinishReason.STOP : FinishReason.LENGTH);
+        }
+    }
+
+    /** Differences to the largest logit, which the logarithm of the sum does not touch. */
+    private static void hasRecordedLogits(JsonNode recorded, List<TokenLogprob> top) {
+        for (int i = 1; i < 20; i++) {
+            double difference =
+                    recorded.get(i).get(1).asDouble() - recorded.get(0).get(1).asDouble();
+            assertThat(top.get(i).logprob() - top.get(0).logprob()).isCloseTo(difference, within(CLOSE_CALL));
+        }
+    }
+}
