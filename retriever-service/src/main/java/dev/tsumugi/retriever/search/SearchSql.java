@@ -28,26 +28,31 @@ final class SearchSql {
                       limit :candidates) nearest
             )""";
 
+    /** BM25 with k1 = 1.2 and b = 0.75: the weight of a term is its idf, that of an occurrence f (k1 + 1) / (f + k1 (1 - b + b len/avg)). */
     private static final String MATCHING = """
-            , occurrence as (
-                select chunk_id, frequency, chunk_length, count(*) over (partition by term) as documents
+            , occurrence as materialized (
+                select term, chunk_id, frequency, chunk_length
                 from retriever.postings
                 where tenant = :tenant and term = any (cast(:terms as text[]))
                   and (acl is null or :readsAll or acl && cast(:principals as text[]))
             ), corpus as (
-                select greatest(chunks, 1)::float8 as chunks, greatest(terms, 1)::float8 / greatest(chunks, 1) as average_length
+                select cast(greatest(chunks, 1) as float8) as chunks,
+                       cast(greatest(terms, 1) as float8) / greatest(chunks, 1) as average_length
                 from retriever.tenant_statistics where tenant = :tenant
+            ), weighted as (
+                select o.term, cast(0.9 as float8) / c.average_length as length_norm,
+                       ln(1 + greatest(c.chunks - count(*) + cast(0.5 as float8), 0.5) / (count(*) + cast(0.5 as float8)))
+                           * cast(2.2 as float8) as idf
+                from occurrence o cross join corpus c
+                group by o.term, c.chunks, c.average_length
             ), scored as (
                 select o.chunk_id as id,
-                       sum(ln(1 + greatest(corpus.chunks - o.documents + 0.5, 0.5) / (o.documents + 0.5))
-                           * o.frequency * 2.2 / (o.frequency + 1.2 * (0.25 + 0.75 * o.chunk_length / corpus.average_length))) as score
-                from occurrence o cross join corpus
+                       sum(w.idf * o.frequency / (o.frequency + cast(0.3 as float8) + w.length_norm * o.chunk_length)) as score
+                from occurrence o join weighted w on w.term = o.term
                 group by o.chunk_id
             ), matching as (
-                select s.id, s.score, row_number() over (order by s.score desc, s.id) as rank
-                from scored s %s
-                order by s.score desc, s.id
-                limit :candidates
+                select id, score, row_number() over (order by score desc, id) as rank
+                from (select s.id, s.score from scored s %s order by s.score desc, s.id limit :candidates) best_matching
             )""";
 
     private static final String FUSED = """
