@@ -1,7 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -155,7 +154,7 @@ final class VectorAttention implements AutoCloseable {
                 score(keys, slots);
                 for (int r = 0; r < rows; r++) {
                     int position = firstPosition + r / taskHeads;
-                    weigh(r, Math.max(0, firstVisible(position) - base), Math.min(slots, position - base + 1), slots);
+                    weigh(r, Math.max(0, firstVisible(position) - base), Math.min(slots, position - base + 1));
                 }
                 gather(values, slots);
             }
@@ -240,7 +239,7 @@ final class VectorAttention implements AutoCloseable {
         }
 
         /** Turns the scores of slots {@code from} until {@code to} into weights, those of other slots into 0. */
-        private void weigh(int row, int from, int to, int slots) {
+        private void weigh(int row, int from, int to) {
             long at = scores + (long) row * slotStride * Lanes.FLOAT_BYTES;
             long correction = corrections + row * Lanes.FLOAT_BYTES;
             if (from >= to) {
@@ -248,34 +247,43 @@ final class VectorAttention implements AutoCloseable {
                 Lanes.setFloat(correction, 1);
                 return;
             }
+            hide(at, 0, from);
+            hide(at, to, slotStride);
             long maximum = maximums + row * Lanes.FLOAT_BYTES;
             long total = totals + row * Lanes.FLOAT_BYTES;
-            FloatVector largest = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
-            for (int s = 0; s < slots; s += Lanes.L) {
-                FloatVector score = Lanes.load(at + s * Lanes.FLOAT_BYTES);
-                largest = largest.max(visible(score, s, from, to, Float.NEGATIVE_INFINITY));
-            }
             float before = Lanes.getFloat(maximum);
-            float now = Math.max(before, largest.reduceLanes(VectorOperators.MAX));
-            FloatVector sum = FloatVector.zero(Lanes.F);
-            for (int s = 0; s < slots; s += Lanes.L) {
-                long address = at + s * Lanes.FLOAT_BYTES;
-                FloatVector weight = visible(VectorMath.exp(Lanes.load(address).sub(now)), s, from, to, 0);
-                Lanes.store(weight, address);
-                sum = sum.add(weight);
-            }
+            float now = Math.max(before, maximum(at, slotStride));
             float factor = (float) Math.exp(before - now);
+            float sum = exponentiate(at, slotStride, now);
             Lanes.setFloat(correction, factor);
             Lanes.setFloat(maximum, now);
-            Lanes.setFloat(total, Lanes.getFloat(total) * factor + sum.reduceLanes(VectorOperators.ADD));
+            Lanes.setFloat(total, Lanes.getFloat(total) * factor + sum);
         }
 
-        private static FloatVector visible(FloatVector values, int slot, int from, int to, float otherwise) {
-            if (from <= slot && slot + Lanes.L <= to) {
-                return values;
+        private static void hide(long scores, int from, int to) {
+            for (int s = from; s < to; s++) {
+                Lanes.setFloat(scores + s * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
             }
-            VectorMask<Float> mask = Lanes.F.indexInRange(slot - from, to - from);
-            return FloatVector.broadcast(Lanes.F, otherwise).blend(values, mask);
+        }
+
+        private static float maximum(long scores, int slots) {
+            FloatVector largest = Lanes.load(scores);
+            for (int s = Lanes.L; s < slots; s += Lanes.L) {
+                largest = largest.max(Lanes.load(scores + s * Lanes.FLOAT_BYTES));
+            }
+            return largest.reduceLanes(VectorOperators.MAX);
+        }
+
+        /** Each score becomes {@code exp(score - maximum)}; returns their sum. */
+        private static float exponentiate(long scores, int slots, float maximum) {
+            FloatVector sum = FloatVector.zero(Lanes.F);
+            for (int s = 0; s < slots; s += Lanes.L) {
+                long at = scores + s * Lanes.FLOAT_BYTES;
+                FloatVector weight = VectorMath.exp(Lanes.load(at).sub(maximum));
+                Lanes.store(weight, at);
+                sum = sum.add(weight);
+            }
+            return sum.reduceLanes(VectorOperators.ADD);
         }
 
         /** {@code sums[r] = sums[r] * correction[r] + sum over slots of weight[r, s] * value[s]}. */

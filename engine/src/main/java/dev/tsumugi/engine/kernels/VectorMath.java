@@ -19,7 +19,7 @@ final class VectorMath {
 
     private VectorMath() {}
 
-    /** e^x to 2 units in the last place within -87..88; beyond, the value at that end. */
+    /** e^x to 2 units in the last place within -87..88; 0 below, e^88 above. */
     static FloatVector exp(FloatVector x) {
         FloatVector clamped = x.max(-87f).min(88f);
         FloatVector n = clamped.mul(LOG2_E).add(ROUND).sub(ROUND);
@@ -33,7 +33,8 @@ final class VectorMath {
         p = p.fma(r, FloatVector.broadcast(Lanes.F, 5.0000001201e-1f));
         FloatVector result = p.fma(r.mul(r), r).add(1f);
         IntVector exponent = (IntVector) n.convertShape(VectorOperators.F2I, Lanes.I, 0);
-        return result.mul(exponent.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats());
+        return result.mul(exponent.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats())
+                .blend(0f, x.lt(-87f));
     }
 
     /** {@code x * sigmoid(x)}. */
