@@ -26,7 +26,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -39,12 +38,7 @@ class BadInputIT {
 
     @BeforeAll
     static void startPlatform() {
-        platform = RunningPlatform.start();
-    }
-
-    @AfterAll
-    static void stopPlatform() {
-        platform.close();
+        platform = SharedPlatform.get();
     }
 
     @Test
