@@ -65,6 +65,7 @@ public final class OnnxEmbedder implements AutoCloseable {
         name = files.name();
         indexGeneration = generation(files.sha256());
         tokenizer = new TextTokenizer(files.tokenizer(), nativeCache, MAX_TOKENS);
+        OnnxRuntimeLibrary.unpack(nativeCache);
         environment = OrtEnvironment.getEnvironment();
         try {
             session = environment.createSession(files.onnx().toString(), options(threads));

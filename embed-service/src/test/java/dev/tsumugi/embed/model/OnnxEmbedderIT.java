@@ -115,6 +115,13 @@ class OnnxEmbedderIT {
     }
 
     @Test
+    void native_libraries_lie_in_the_cache_and_not_in_the_temporary_folder() {
+        assertThat(Path.of(System.getProperty("onnxruntime.native.path")))
+                .isDirectoryContaining(file -> file.getFileName().toString().contains("onnxruntime4j_jni"));
+        assertThat(System.getProperty("DJL_CACHE_DIR")).isNotEmpty();
+    }
+
+    @Test
     void a_damaged_unpacked_file_is_unpacked_again() throws IOException {
         ModelFiles files = ModelFiles.bundled(cache);
         long size = Files.size(files.tokenizer());
