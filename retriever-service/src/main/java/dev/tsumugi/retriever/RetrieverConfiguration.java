@@ -9,6 +9,7 @@ import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.retriever.embedding.EmbedClient;
 import dev.tsumugi.retriever.embedding.QueryEmbeddings;
 import dev.tsumugi.retriever.index.DocumentIndexer;
+import dev.tsumugi.retriever.tenancy.RowSecurityCheck;
 import dev.tsumugi.retriever.tenancy.TenantTransactions;
 import dev.tsumugi.retriever.terms.TermAnalyzer;
 import java.time.Clock;
@@ -35,6 +36,11 @@ class RetrieverConfiguration {
     @Bean
     TenantTransactions tenantTransactions(PlatformTransactionManager transactions, JdbcTemplate jdbc) {
         return new TenantTransactions(transactions, jdbc);
+    }
+
+    @Bean
+    RowSecurityCheck rowSecurityCheck(JdbcTemplate jdbc) {
+        return new RowSecurityCheck(jdbc);
     }
 
     @Bean

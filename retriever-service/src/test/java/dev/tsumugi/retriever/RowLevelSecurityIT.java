@@ -11,6 +11,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -83,6 +84,30 @@ class RowLevelSecurityIT {
     }
 
     @Test
+    void both_indexes_serve_searches_under_row_level_security() throws SQLException {
+        try (Connection connection = retriever.connect();
+                Statement statement = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            become(connection, tenant, "{\"hr\"}", false);
+            // A table as small as this one would otherwise be read from end to end.
+            statement.execute("set local enable_seqscan = off");
+            statement.execute("set local enable_sort = off");
+            String vector = Arrays.toString(RetrieverFixture.vector("one")).replace(" ", "");
+            assertThat(plan(
+                            statement,
+                            "select id from retriever.chunks where tenant = '" + tenant
+                                    + "' order by embedding <=> (select cast('" + vector + "' as vector)) limit 5"))
+                    .contains("Index Scan using chunks_by_embedding");
+            assertThat(plan(
+                            statement,
+                            "select chunk_id from retriever.postings where tenant = '" + tenant
+                                    + "' and term = any (cast('{one,two}' as text[]))"))
+                    .contains("postings_by_term")
+                    .containsPattern("Index Cond: .*term = ANY");
+        }
+    }
+
+    @Test
     void nothing_of_another_tenant_can_be_written() throws SQLException {
         try (Connection connection = retriever.connect();
                 Statement statement = connection.createStatement()) {
@@ -115,6 +140,16 @@ class RowLevelSecurityIT {
                 count(connection, "retriever.documents"),
                 count(connection, "retriever.chunks"),
                 count(connection, "retriever.postings"));
+    }
+
+    private static String plan(Statement statement, String query) throws SQLException {
+        StringBuilder plan = new StringBuilder();
+        try (ResultSet rows = statement.executeQuery("explain " + query)) {
+            while (rows.next()) {
+                plan.append(rows.getString(1)).append('\n');
+            }
+        }
+        return plan.toString();
     }
 
     private static long count(Connection connection, String from) throws SQLException {
