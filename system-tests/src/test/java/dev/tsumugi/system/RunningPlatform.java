@@ -94,7 +94,6 @@ final class RunningPlatform implements AutoCloseable {
                 .redirectErrorStream(true)
                 .redirectOutput(
                         ProcessBuilder.Redirect.appendTo(home.resolve("up.out").toFile()));
-        // Not as an argument: ONNX Runtime crashes in a process whose command line is longer than some kilobytes.
         builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
         builder.environment().put("TSUMUGI_HOME", home.resolve("state").toString());
         builder.environment().put("TSUMUGI_PORT", Integer.toString(port));

@@ -10,6 +10,7 @@ import dev.tsumugi.launcher.terminal.Output;
 import dev.tsumugi.launcher.terminal.StartReport;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -34,11 +35,13 @@ final class Background {
         }
         output.say("Starting Tsumugi; state in " + home.path() + ", logs in " + home.logs());
         Relay relay = new Relay(home, ports, output);
-        if (!PlatformProcess.start(home, Tsumugi.class, relay::line)) {
+        OptionalInt exitCode = PlatformProcess.start(home, Tsumugi.class, relay::line);
+        if (exitCode.isPresent()) {
             throw new LaunchException(
                     relay.error != null
                             ? relay.error
-                            : "Tsumugi ended while it started. Its logs are in " + home.logs()
+                            : "Tsumugi ended with exit code " + exitCode.getAsInt()
+                                    + " while it started. Its logs are in " + home.logs()
                                     + " (platform.err, services.log).");
         }
     }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -26,9 +27,9 @@ public final class PlatformProcess {
      * Starts {@code tsumugi up --json} in the background and hands its lines on until {@code isLast} holds for one.
      *
      * @param mainClass the class of the command line
-     * @return false when the process ended before
+     * @return empty when that line came, else the exit code of the process
      */
-    public static boolean start(StateFolder home, Class<?> mainClass, Predicate<String> isLast) {
+    public static OptionalInt start(StateFolder home, Class<?> mainClass, Predicate<String> isLast) {
         home.create();
         try {
             List<String> command = new ArrayList<>();
@@ -40,19 +41,21 @@ public final class PlatformProcess {
             ProcessBuilder builder = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.appendTo(
                             home.logs().resolve("platform.err").toFile()));
-            // Not as an argument: ONNX Runtime 1.29 crashes in a process whose command line is longer than some
-            // kilobytes.
+            // Not as an argument: a command line of 30 KB is no help to whoever lists processes.
             builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
             Process process = builder.start();
             Thread abandon = new Thread(process::destroy, "abandon-start");
             Runtime.getRuntime().addShutdownHook(abandon);
-            boolean ready = follow(process, isLast);
-            if (ready) {
+            if (follow(process, isLast)) {
                 Runtime.getRuntime().removeShutdownHook(abandon);
+                return OptionalInt.empty();
             }
-            return ready;
+            return OptionalInt.of(process.waitFor());
         } catch (IOException e) {
             throw new LaunchException("Cannot start the platform: " + e, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LaunchException("Interrupted while Tsumugi started.", e);
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.tsumugi.launcher.runtime;
 
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -52,12 +54,12 @@ public record PortPlan(int gateway) {
         return kafka() + 2;
     }
 
-    /** Every port with the name of who listens on it. */
+    /** Every port with the name of who listens on it, the lowest first. */
     public Map<String, Integer> all() {
         Map<String, Integer> ports = new LinkedHashMap<>();
-        for (Service service : Service.values()) {
-            ports.put(service.title(), of(service));
-        }
+        Arrays.stream(Service.values())
+                .sorted(Comparator.comparing(Service::portOffset))
+                .forEach(service -> ports.put(service.title(), of(service)));
         ports.put("Kafka", kafka());
         ports.put("Kafka's controller", kafkaController());
         ports.put("PostgreSQL", postgres());
