@@ -2,6 +2,7 @@ package dev.tsumugi.launcher.runtime;
 
 import dev.tsumugi.embed.EmbedApplication;
 import dev.tsumugi.gateway.GatewayApplication;
+import dev.tsumugi.generator.GeneratorApplication;
 import dev.tsumugi.ingest.IngestApplication;
 import dev.tsumugi.retriever.RetrieverApplication;
 import dev.tsumugi.trainer.TrainerApplication;
@@ -12,6 +13,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 
 /** The services, in the order in which documents and questions pass them; the gateway opens last. */
 public enum Service {
+    GENERATOR(4, GeneratorApplication::start),
     RETRIEVER(3, RetrieverApplication::start),
     INGEST(1, IngestApplication::start),
     EMBED(2, EmbedApplication::start),

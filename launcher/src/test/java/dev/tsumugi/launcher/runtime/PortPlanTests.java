@@ -19,6 +19,7 @@ class PortPlanTests {
         assertThat(ports.of(Service.INGEST)).isEqualTo(8081);
         assertThat(ports.of(Service.EMBED)).isEqualTo(8082);
         assertThat(ports.of(Service.RETRIEVER)).isEqualTo(8083);
+        assertThat(ports.of(Service.GENERATOR)).isEqualTo(8084);
         assertThat(ports.of(Service.TRAINER)).isEqualTo(8085);
     }
 
