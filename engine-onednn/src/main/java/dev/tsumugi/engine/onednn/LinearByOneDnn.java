@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 final class LinearByOneDnn implements AutoCloseable {
     private static final int BLOCK = 128;
     private static final int GRAIN = 16;
+    /** Values of the input that one task rounds. */
+    private static final int SPAN = 1 << 14;
+
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
 
     private final ThreadTeam team;
@@ -67,9 +70,9 @@ final class LinearByOneDnn implements AutoCloseable {
             input = arena.allocate(wanted, 64);
         }
         long count = (long) rows * matrix.inputs();
-        team.run((int) ((count + Worker.SPAN - 1) / Worker.SPAN), (task, member) -> {
-            long from = (long) task * Worker.SPAN;
-            int n = Math.toIntExact(Math.min(Worker.SPAN, count - from));
+        team.run((int) ((count + SPAN - 1) / SPAN), (task, member) -> {
+            long from = (long) task * SPAN;
+            int n = Math.toIntExact(Math.min(SPAN, count - from));
             if (matrix.element() == Element.BF16) {
                 workers[member].round(x, from, input, n);
             } else {

@@ -63,18 +63,12 @@ final class PackedMatrix implements AutoCloseable {
 
     private void packSlice(Tensor matrix, int slice, Worker worker) {
         int rows = rows(slice);
-        MemorySegment plain = worker.room((long) rows * inputs * element.bytes());
+        MemorySegment plain = worker.room((long) rows * inputs * Element.F32.bytes());
         float[] values = new float[inputs];
-        short[] rounded = new short[inputs];
         for (int r = 0; r < rows; r++) {
             Dequantization.row(matrix, (long) slice * sliceRows + r, values, 0);
-            long at = (long) r * inputs * element.bytes();
-            if (element == Element.BF16) {
-                Rounding.toBfloat16(values, rounded, inputs);
-                MemorySegment.copy(rounded, 0, plain, ValueLayout.JAVA_SHORT, at, inputs);
-            } else {
-                MemorySegment.copy(values, 0, plain, ValueLayout.JAVA_FLOAT, at, inputs);
-            }
+            long at = (long) r * inputs * Element.F32.bytes();
+            MemorySegment.copy(values, 0, plain, ValueLayout.JAVA_FLOAT, at, inputs);
         }
         worker.pack(plain, slices[slice], inputs, rows, element);
     }

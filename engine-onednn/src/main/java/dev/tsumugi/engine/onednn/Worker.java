@@ -1,11 +1,5 @@
 package dev.tsumugi.engine.onednn;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_FROM;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_TO;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_ba;
 
 import java.lang.foreign.Arena;
@@ -15,20 +9,29 @@ import java.util.Map;
 
 /** What one thread of the team needs to compute: a stream, the products it has compiled so far, and room for a block of output rows. */
 final class Worker implements AutoCloseable {
-    /** Most values that {@link #round} takes. */
-    static final int SPAN = 1 << 13;
+    /** Values that one run of {@link #round} takes at a time. */
+    private static final int SPAN = 1 << 10;
 
     private final Descriptors descriptors;
     private final MemorySegment stream;
     private final Map<Product.Shape, Product> products = new HashMap<>();
-    private final float[] values = new float[SPAN];
-    private final short[] rounded = new short[SPAN];
+    private final Reorder rounding;
+    private final MemorySegment tail;
+    private final Arena own = Arena.ofShared();
     private Arena arena = Arena.ofShared();
     private MemorySegment room = MemorySegment.NULL;
 
     Worker(Descriptors descriptors) {
         this.descriptors = descriptors;
         this.stream = descriptors.stream();
+        this.tail = own.allocate(SPAN * (Element.F32.bytes() + Element.BF16.bytes()), 64);
+        try (Arena local = Arena.ofConfined()) {
+            MemorySegment from = descriptors.strided(local, 1, SPAN, SPAN, Element.F32);
+            MemorySegment to = descriptors.strided(local, 1, SPAN, SPAN, Element.BF16);
+            rounding = new Reorder(descriptors, stream, from, to);
+            OneDnnLibrary.call(descriptors.library().descriptorDestroy, from);
+            OneDnnLibrary.call(descriptors.library().descriptorDestroy, to);
+        }
     }
 
     Product product(Product.Shape shape) {
@@ -40,7 +43,7 @@ final class Worker implements AutoCloseable {
         return product;
     }
 
-    /** Address of scratch memory, valid until the next call. */
+    /** Scratch memory, valid until the next call. */
     MemorySegment room(long bytes) {
         if (room.byteSize() < bytes) {
             arena.close();
@@ -52,15 +55,29 @@ final class Worker implements AutoCloseable {
 
     /** Writes elements {@code from} until {@code from + count} of fp32 {@code x} to the same places of bfloat16 {@code out}. */
     void round(MemorySegment x, long from, MemorySegment out, int count) {
-        MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, 4 * from, values, 0, count);
-        Rounding.toBfloat16(values, rounded, count);
-        MemorySegment.copy(rounded, 0, out, JAVA_SHORT, 2 * from, count);
+        descriptors.library().stayOnThisThread();
+        MemorySegment source = x.asSlice(Element.F32.bytes() * from, (long) Element.F32.bytes() * count);
+        MemorySegment target = out.asSlice(Element.BF16.bytes() * from, (long) Element.BF16.bytes() * count);
+        int done = 0;
+        for (; done + SPAN <= count; done += SPAN) {
+            rounding.run(
+                    source.address() + (long) done * Element.F32.bytes(),
+                    target.address() + (long) done * Element.BF16.bytes());
+        }
+        if (done < count) {
+            long values = (long) (count - done) * Element.F32.bytes();
+            long rounded = (long) (count - done) * Element.BF16.bytes();
+            MemorySegment result = tail.asSlice((long) SPAN * Element.F32.bytes());
+            MemorySegment.copy(source, (long) done * Element.F32.bytes(), tail, 0, values);
+            rounding.run(tail.address(), result.address());
+            MemorySegment.copy(result, 0, target, (long) done * Element.BF16.bytes(), rounded);
+        }
     }
 
     /**
-     * Puts rows [outputs, inputs] in the packed layout.
+     * Rounds rows [outputs, inputs] to {@code element} and puts them in the packed layout.
      *
-     * @param rows of {@code element}, row-major
+     * @param rows fp32, row-major
      * @param packed room for {@link Descriptors.Layout#bytes}
      */
     void pack(MemorySegment rows, MemorySegment packed, int inputs, int outputs, Element element) {
@@ -68,28 +85,11 @@ final class Worker implements AutoCloseable {
         library.stayOnThisThread();
         try (Arena local = Arena.ofConfined()) {
             // Row-major [outputs, inputs] is column-major for the [inputs, outputs] matrix of the product.
-            MemorySegment plain = descriptors.tagged(local, inputs, outputs, element, dnnl_ba);
+            MemorySegment plain = descriptors.tagged(local, inputs, outputs, Element.F32, dnnl_ba);
             MemorySegment layout = descriptors.layout(inputs, outputs, element).descriptor();
-            MemorySegment out = local.allocate(ADDRESS);
-            MemorySegment engine = descriptors.engine();
-            OneDnnLibrary.call(library.reorderDescriptor, out, plain, engine, layout, engine, MemorySegment.NULL);
-            MemorySegment descriptor = out.get(ADDRESS, 0);
-            OneDnnLibrary.call(library.primitiveCreate, out, descriptor);
-            MemorySegment primitive = out.get(ADDRESS, 0);
-            OneDnnLibrary.call(library.memoryCreate, out, plain, engine, rows);
-            MemorySegment from = out.get(ADDRESS, 0);
-            OneDnnLibrary.call(library.memoryCreate, out, layout, engine, packed);
-            MemorySegment to = out.get(ADDRESS, 0);
-            MemorySegment arguments = local.allocate(32, 8);
-            arguments.set(JAVA_INT, 0, DNNL_ARG_FROM);
-            arguments.set(ADDRESS, 8, from);
-            arguments.set(JAVA_INT, 16, DNNL_ARG_TO);
-            arguments.set(ADDRESS, 24, to);
-            OneDnnLibrary.call(library.primitiveExecute, primitive, stream, 2, arguments);
-            OneDnnLibrary.call(library.memoryDestroy, from);
-            OneDnnLibrary.call(library.memoryDestroy, to);
-            OneDnnLibrary.call(library.primitiveDestroy, primitive);
-            OneDnnLibrary.call(library.primitiveDescriptorDestroy, descriptor);
+            try (Reorder reorder = new Reorder(descriptors, stream, plain, layout)) {
+                reorder.run(rows.address(), packed.address());
+            }
             OneDnnLibrary.call(library.descriptorDestroy, plain);
         }
     }
@@ -97,7 +97,9 @@ final class Worker implements AutoCloseable {
     @Override
     public void close() {
         products.values().forEach(Product::close);
+        rounding.close();
         OneDnnLibrary.call(descriptors.library().streamDestroy, stream);
         arena.close();
+        own.close();
     }
 }
