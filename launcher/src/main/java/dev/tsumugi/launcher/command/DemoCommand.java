@@ -20,7 +20,7 @@ import picocli.CommandLine.Parameters;
         })
 public final class DemoCommand extends Verb {
     private static final List<String> QUESTIONS =
-            List.of("Which port does the gateway listen on?", "How do I add my own documents?");
+            List.of("Which port does the gateway listen on?", "What happens to documents when a process is killed?");
     private static final int PASSAGES = 5;
 
     @Parameters(paramLabel = "PATH", arity = "0..*", description = "Files and folders of yours to read as well.")
