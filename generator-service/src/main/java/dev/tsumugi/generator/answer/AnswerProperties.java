@@ -15,6 +15,7 @@ import org.springframework.validation.annotation.Validated;
  * @param promptTokens most tokens of a prompt; 0: 700 for small models, 3000 for others
  * @param excerptTokens what of them the passages may take; 0: 160 for small models, which lose their way in more, 2400 for others
  * @param minRelevance see {@link dev.tsumugi.generator.grounding.RelevanceGate}; 0 answers whatever was retrieved
+ * @param minRelevanceJapanese the same for questions in Japanese
  */
 @ConfigurationProperties("tsumugi.generator.answer")
 @Validated
@@ -24,7 +25,10 @@ record AnswerProperties(
         @Min(0) @DefaultValue("0") int excerptTokens,
 
         @DecimalMin("0") @DecimalMax("2") @DefaultValue("0.835")
-        double minRelevance) {
+        double minRelevance,
+
+        @DecimalMin("0") @DecimalMax("2") @DefaultValue("0.87")
+        double minRelevanceJapanese) {
 
     private static final int SMALL_MODEL = 1536;
 

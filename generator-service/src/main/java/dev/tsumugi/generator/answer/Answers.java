@@ -38,7 +38,7 @@ public class Answers {
     Answers(ModelHost host, AnswerProperties properties) {
         this.host = host;
         this.properties = properties;
-        this.gate = new RelevanceGate(properties.minRelevance());
+        this.gate = new RelevanceGate(properties.minRelevance(), properties.minRelevanceJapanese());
     }
 
     /** Hears of an answer as it grows. Whatever it throws ends the generation. */

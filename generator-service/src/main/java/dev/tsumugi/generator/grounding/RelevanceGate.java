@@ -12,19 +12,35 @@ import java.util.Set;
  *
  * where {@code similarity} is the cosine of the embeddings and {@code coverage} the share of the question's content words that stand in
  * the passage, its title or its headings. E5 models squeeze all cosines into 0.75 to 0.95, so the similarity alone separates badly.
+ *
+ * <p>Measured with five passages a question; how many questions pass, of those that the passages are about and of those about other articles:
+ *
+ * <pre>
+ * SQuAD 2.0, e5-small-v2, English,             minimum 0.835:  97.2 %   12.8 %   (unanswerable questions on the same articles: 92 %)
+ * JSQuAD,    multilingual-e5-small, Japanese,  minimum 0.87:   98.6 %    0.0 %
+ * JSQuAD,    e5-small-v2, Japanese,            minimum 0.87:   94.6 %   20.0 %
+ * </pre>
+ *
+ * It tells topics apart, not whether a passage holds the answer; {@link CitationFinder} looks at the answer itself.
  */
 public final class RelevanceGate {
     static final double LEXICAL_WEIGHT = 0.06;
 
     private final double minRelevance;
+    private final double minRelevanceJapanese;
 
-    /** @param minRelevance passages below are taken for off-topic; 0 lets everything pass */
-    public RelevanceGate(double minRelevance) {
+    /**
+     * @param minRelevance passages below are taken for off-topic; 0 lets everything pass
+     * @param minRelevanceJapanese the same for questions in Japanese, whose cosines are higher
+     */
+    public RelevanceGate(double minRelevance, double minRelevanceJapanese) {
         this.minRelevance = minRelevance;
+        this.minRelevanceJapanese = minRelevanceJapanese;
     }
 
     public boolean passes(String question, List<Hit> passages) {
-        return !passages.isEmpty() && relevance(question, passages) >= minRelevance;
+        double minimum = Words.isEastAsian(question) ? minRelevanceJapanese : minRelevance;
+        return !passages.isEmpty() && relevance(question, passages) >= minimum;
     }
 
     double relevance(String question, List<Hit> passages) {

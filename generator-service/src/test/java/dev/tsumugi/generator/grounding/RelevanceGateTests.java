@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 
 class RelevanceGateTests {
     private static final String BACKUP = "Backups run every night at two o'clock and are kept for thirty days.";
-    private final RelevanceGate gate = new RelevanceGate(0.835);
+    private final RelevanceGate gate = new RelevanceGate(0.835, 0.87);
 
     @Test
     void a_question_about_the_passages_passes_and_an_off_topic_one_does_not() {
@@ -38,8 +38,17 @@ class RelevanceGateTests {
     }
 
     @Test
+    void a_question_in_japanese_needs_its_own_relevance() {
+        String leave = "年次有給休暇は10日です。";
+        assertThat(gate.passes("有給休暇は何日ですか", List.of(passage("k", leave, 0.86, 0))))
+                .isTrue();
+        assertThat(gate.passes("富士山の高さは？", List.of(passage("k", leave, 0.86, 0))))
+                .isFalse();
+    }
+
+    @Test
     void a_threshold_of_zero_lets_everything_pass_that_was_retrieved() {
-        assertThat(new RelevanceGate(0).passes("Anything?", List.of(passage("b", BACKUP, 0, 0))))
+        assertThat(new RelevanceGate(0, 0).passes("Anything?", List.of(passage("b", BACKUP, 0, 0))))
                 .isTrue();
     }
 }
