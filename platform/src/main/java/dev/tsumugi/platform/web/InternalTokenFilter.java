@@ -8,11 +8,21 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.regex.Pattern;
 import org.springframework.http.MediaType;
 import org.springframework.web.filter.OncePerRequestFilter;
 
-/** Lets only calls with the deployment's token reach {@code /internal/**}: tenant and principals in their headers are believed. */
+/**
+ * Lets only calls with the deployment's token in, for tenant and principals in their headers are believed. Open is what an orchestrator
+ * asks for, {@code /actuator/**}; everything else is closed, whatever it is mapped to.
+ */
 public final class InternalTokenFilter extends OncePerRequestFilter {
+    /**
+     * Held against the address as it was sent. The container resolves {@code ..} in the servlet path but Spring maps the address as sent, so
+     * {@code /internal/documents/../../x} is one place for the one and another for the other; such addresses are never open.
+     */
+    private static final Pattern OPEN = Pattern.compile("/actuator(/[A-Za-z0-9_-]+)*");
+
     private final byte[] token;
 
     public InternalTokenFilter(String token) {
@@ -20,17 +30,11 @@ public final class InternalTokenFilter extends OncePerRequestFilter {
     }
 
     @Override
-    protected boolean shouldNotFilter(HttpServletRequest request) {
-        return request.getRequestURI().startsWith("/actuator/health");
-    }
-
-    @Override
     protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
             throws ServletException, IOException {
         String given = request.getHeader(InternalHeaders.TOKEN);
-        // The servlet path is decoded and normalised: /x/../internal and /%69nternal do not slip through.
-        boolean internal = request.getServletPath().startsWith("/internal");
-        if (internal && (given == null || !MessageDigest.isEqual(token, given.getBytes(StandardCharsets.UTF_8)))) {
+        boolean open = OPEN.matcher(request.getRequestURI()).matches();
+        if (!open && (given == null || !MessageDigest.isEqual(token, given.getBytes(StandardCharsets.UTF_8)))) {
             response.setStatus(HttpServletResponse.SC_UNAUTHORIZED);
             response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
             response.getWriter().write("""
