@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -168,6 +169,52 @@ class RecordWorkersIT {
         });
         await().atMost(LIMIT).until(() -> seen.contains("second"));
         assertThat(seen).containsExactly("first", "second");
+    }
+
+    @Test
+    void the_same_workers_started_again_serve_a_key_whose_record_was_dropped_at_the_stop() throws Exception {
+        String run = UUID.randomUUID().toString();
+        CountDownLatch failed = new CountDownLatch(1);
+        AtomicBoolean down = new AtomicBoolean(true);
+        List<String> seen = Collections.synchronizedList(new ArrayList<>());
+        send(Topics.ADAPTER_REGISTRY, run, "dropped");
+        RecordWorkers workers = listen(Topics.ADAPTER_REGISTRY, 1, record -> {
+            if (record.key().equals(run)) {
+                if (down.get()) {
+                    failed.countDown();
+                    throw new ConnectException("down until the restart");
+                }
+                seen.add(text(record));
+            }
+        });
+        failed.await();
+        workers.stop();
+        down.set(false);
+        workers.start();
+        await().atMost(LIMIT).until(() -> seen.contains("dropped"));
+    }
+
+    @Test
+    void a_bad_record_too_large_for_a_dead_letter_leaves_its_description_and_does_not_block_the_next() {
+        String run = UUID.randomUUID().toString();
+        List<String> served = Collections.synchronizedList(new ArrayList<>());
+        // Compresses well, so the topic takes it; uncompressed, with headers, it is over the limit.
+        String huge = "x".repeat(4 * 1024 * 1024 - 200 - run.length());
+        send(Topics.TRAINING_EXAMPLES, run, huge);
+        send(Topics.TRAINING_EXAMPLES, run, "good");
+        listen(Topics.TRAINING_EXAMPLES, 1, record -> {
+            if (record.key().equals(run)) {
+                if (record.value().length > 10) {
+                    throw new InvalidEventException("it is bad" + "!".repeat(5000));
+                }
+                served.add(text(record));
+            }
+        });
+        await().atMost(LIMIT).until(() -> served.contains("good"));
+        ConsumerRecord<String, byte[]> letter = deadLetterOf(Topics.TRAINING_EXAMPLES, run);
+        assertThat(letter.value()).isEmpty();
+        assertThat(new String(letter.headers().lastHeader("tsumugi-reason").value(), StandardCharsets.UTF_8))
+                .startsWith("it is bad");
     }
 
     @Test

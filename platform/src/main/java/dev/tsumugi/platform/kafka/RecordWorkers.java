@@ -67,6 +67,10 @@ public final class RecordWorkers implements SmartLifecycle {
 
     @Override
     public synchronized void start() {
+        synchronized (lastOfKey) {
+            // What an earlier stop dropped will never be done; nothing may wait for it.
+            lastOfKey.clear();
+        }
         AtomicInteger count = new AtomicInteger();
         workers = Executors.newFixedThreadPool(
                 threads, task -> new Thread(task, name + "-worker-" + count.incrementAndGet()));
@@ -165,7 +169,7 @@ public final class RecordWorkers implements SmartLifecycle {
         }
     }
 
-    private void retry(Work work, int attempt, Exception cause) {
+    private void retry(Work work, int attempt, Throwable cause) {
         long delay = Math.min(FIRST_DELAY.toMillis() << Math.min(attempt - 1, 16), LONGEST_DELAY.toMillis());
         log.warn(
                 "{}: attempt {} at {} failed, next in {} ms: {}",
@@ -187,7 +191,7 @@ public final class RecordWorkers implements SmartLifecycle {
             handler.deadLettered(work.record(), reason);
             log.warn("{}: {} went to the dead-letter topic: {}", name, describe(work.record()), reason);
             finish(work);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             // Without its dead letter the record must not be passed over.
             retry(work, attempt, e);
         }
@@ -220,8 +224,10 @@ public final class RecordWorkers implements SmartLifecycle {
                                     || response.getStatusCode().value() == 429)
                     || t instanceof SQLException sql
                             && sql.getSQLState() != null
-                            // 08: connection, 57P: the server shuts down or starts, 40: serialization or deadlock
+                            // 08: connection, 53: disk full and the like, 57P: the server shuts down or starts,
+                            // 40: serialization or deadlock
                             && (sql.getSQLState().startsWith("08")
+                                    || sql.getSQLState().startsWith("53")
                                     || sql.getSQLState().startsWith("57P")
                                     || sql.getSQLState().startsWith("40"))) {
                 return true;
