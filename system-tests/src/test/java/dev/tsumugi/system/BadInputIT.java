@@ -112,10 +112,12 @@ class BadInputIT {
     }
 
     @Test
-    void binary_junk_fails_with_a_reason() {
+    void binary_junk_is_refused_with_what_to_send_instead() {
         byte[] junk = new byte[50_000];
         new Random(3).nextBytes(junk);
-        assertThat(failureOf("junk.bin", null, junk)).isNotBlank();
+        HttpResponse<String> response = put("junk.bin", null, junk);
+        assertProblem(response, 415);
+        assertThat(response.body()).contains("PDF");
         nextOneIsServed();
     }
 
