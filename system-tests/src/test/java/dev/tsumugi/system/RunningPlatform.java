@@ -62,7 +62,8 @@ final class RunningPlatform implements AutoCloseable {
 
     private static int freeBasePort() {
         for (int attempt = 0; attempt < 200; attempt++) {
-            // Below the range from which systems take ports for outgoing connections: one of those may come at any moment.
+            // Below the range from which systems take ports for outgoing connections: one of those may come at any
+            // moment.
             int base = ThreadLocalRandom.current().nextInt(10_000, 31_000);
             if (allFree(base)) {
                 return base;
