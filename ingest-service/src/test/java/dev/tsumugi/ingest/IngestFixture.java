@@ -102,9 +102,12 @@ final class IngestFixture implements AutoCloseable {
     }
 
     RecordMetadata send(String key, byte[] value) {
+        return send(new ProducerRecord<>(Topics.DOCUMENT_INGEST, key, value));
+    }
+
+    RecordMetadata send(ProducerRecord<String, byte[]> record) {
         try {
-            return producer.send(new ProducerRecord<>(Topics.DOCUMENT_INGEST, key, value))
-                    .get();
+            return producer.send(record).get();
         } catch (ExecutionException e) {
             throw new IllegalStateException(e);
         } catch (InterruptedException e) {

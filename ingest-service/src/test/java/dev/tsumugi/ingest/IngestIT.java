@@ -1,9 +1,12 @@
 package dev.tsumugi.ingest;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.tsumugi.contracts.DocumentKey;
 import dev.tsumugi.contracts.DocumentState;
+import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.api.DocumentPage;
 import dev.tsumugi.contracts.api.DocumentView;
 import dev.tsumugi.contracts.api.InternalHeaders;
@@ -12,6 +15,9 @@ import dev.tsumugi.contracts.event.DocumentIngest;
 import dev.tsumugi.contracts.event.DocumentStatus;
 import dev.tsumugi.ingest.blob.BlobStore;
 import dev.tsumugi.ingest.parse.TestFiles;
+import dev.tsumugi.ingest.registry.DocumentContent;
+import dev.tsumugi.ingest.registry.DocumentRegistry;
+import dev.tsumugi.ingest.registry.Source;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.Charset;
@@ -21,11 +27,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.springframework.dao.OptimisticLockingFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /** Documents through the topic and by REST, with a real broker and a real database. */
@@ -380,6 +389,58 @@ class IngestIT {
 
         assertProblem(ingest.call(replace), 403, "document-not-yours");
         assertProblem(ingest.call(delete), 404, "document-unknown");
+    }
+
+    @Test
+    void an_upload_that_still_waits_belongs_to_who_may_read_it() {
+        // As it stands before the first record of a document is processed.
+        ingest.bean(JdbcClient.class).sql("""
+                        insert into ingest.documents (tenant, id, version, state, acl, upload, upload_hash, upload_blob, upload_event,
+                            upload_at, updated_at)
+                        values ('waiting', 'pending', 0, 'RECEIVED', '{alice}', gen_random_uuid(), 'a', 'b', convert_to('{}', 'UTF8'),
+                            now() + interval '1 hour', now())
+                        """).update();
+        HttpRequest.Builder replace = ingest.request("/internal/documents/pending")
+                .setHeader(InternalHeaders.TENANT, "waiting")
+                .setHeader(InternalHeaders.PRINCIPALS, "bob")
+                .PUT(HttpRequest.BodyPublishers.ofString("Mine now."));
+
+        assertProblem(ingest.call(replace), 403, "document-not-yours");
+    }
+
+    @Test
+    void a_repeated_record_of_an_upload_does_not_overwrite_what_came_after_the_first() {
+        ingest.put("overtaken", utf8("Uploaded."), "text/plain");
+        awaitState("overtaken", 1, DocumentState.PARSED);
+        ConsumerRecord<String, byte[]> first =
+                ingest.records(Topics.DOCUMENT_INGEST, "acme/overtaken").getFirst();
+        ingest.sendText("acme/overtaken", "Newer.");
+        awaitState("overtaken", 2, DocumentState.PARSED);
+        first.headers().add("tsumugi-repeated", utf8("true"));
+        ingest.send(new ProducerRecord<>(first.topic(), null, first.key(), first.value(), first.headers()));
+        ingest.sendText("acme/overtaken", "Newest.");
+        awaitState("overtaken", 3, DocumentState.PARSED);
+
+        assertThat(ingest.chunks("acme/overtaken"))
+                .extracting(part -> part.chunks().getFirst().text())
+                .containsExactly("Uploaded.", "Newer.", "Newest.");
+    }
+
+    @Test
+    void a_version_does_not_follow_one_that_its_worker_has_not_seen() {
+        DocumentRegistry registry = ingest.bean(DocumentRegistry.class);
+        DocumentKey key = new DocumentKey("waiting", "two-workers");
+        DocumentContent old = new DocumentContent("a".repeat(64), null, null, null, Map.of(), List.of());
+        DocumentContent young = new DocumentContent("b".repeat(64), null, null, null, Map.of(), List.of());
+        assertThat(registry.begin(key, 0, old, new Source(0, 1, 1), null)).isEqualTo(1);
+        assertThat(registry.begin(key, 1, young, new Source(0, 2, 2), null)).isEqualTo(2);
+
+        assertThatThrownBy(() -> registry.begin(key, 1, old, new Source(0, 1, 1), null))
+                .isInstanceOf(OptimisticLockingFailureException.class);
+        assertThatThrownBy(() -> registry.fail(key, 1, new Source(0, 1, 1), null, "unreadable"))
+                .isInstanceOf(OptimisticLockingFailureException.class);
+        assertThat(registry.delete(key, 1, new Source(0, 1, 1))).isEmpty();
+        assertThat(registry.find(key).orElseThrow().holds(young.hash())).isTrue();
     }
 
     @Test

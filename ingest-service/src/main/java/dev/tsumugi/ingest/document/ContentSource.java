@@ -54,7 +54,8 @@ final class ContentSource {
         String reference = event.reference();
         if (reference == null || !reference.startsWith(REFERENCE_PREFIX)) {
             throw new InvalidEventException(
-                    "the field reference must be 'blob:' and the SHA-256 of an uploaded content, but is '" + reference
+                    "the field reference must be 'blob:' and the SHA-256 of an uploaded content, but starts with '"
+                            + (reference == null ? "" : reference.substring(0, Math.min(reference.length(), 20)))
                             + "'");
         }
         return reference.substring(REFERENCE_PREFIX.length());

@@ -16,6 +16,7 @@ import java.util.OptionalLong;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
+import org.springframework.dao.OptimisticLockingFailureException;
 
 /**
  * Serves {@code document-ingest}. A record makes a version in the registry first, under its offset; whatever happens after, the record
@@ -54,7 +55,7 @@ final class DocumentIngestHandler implements RecordHandler {
             return;
         }
         if (record.value() == null) {
-            delete(key, source);
+            delete(key, source, known.map(RegisteredDocument::version).orElse(0L));
         } else {
             ingest(record, key, source, known.orElse(null));
         }
@@ -64,6 +65,11 @@ final class DocumentIngestHandler implements RecordHandler {
             ConsumerRecord<String, byte[]> record, DocumentKey key, Source source, @Nullable RegisteredDocument known)
             throws IOException, InterruptedException {
         UUID upload = IngestHeaders.upload(record).orElse(null);
+        if (IngestHeaders.isRepeated(record)
+                && (known == null || known.waitingUpload(upload).isEmpty())) {
+            // The first record of the upload came through; what came behind it must not be overwritten by the second.
+            return;
+        }
         OptionalLong reindexed = IngestHeaders.reindex(record);
         if (reindexed.isPresent() && (known == null || known.version() != reindexed.getAsLong() || !known.isLive())) {
             // The document changed after it was asked to be processed again.
@@ -78,14 +84,16 @@ final class DocumentIngestHandler implements RecordHandler {
             resume(known);
             return;
         }
-        long version = registry.begin(key, content, source, upload);
+        long version = registry.begin(key, known == null ? 0 : known.version(), content, source, upload);
         processor.process(key, version, content);
     }
 
-    private void delete(DocumentKey key, Source source) {
-        Optional<Long> version = registry.delete(key, source);
+    private void delete(DocumentKey key, Source source, long after) {
+        Optional<Long> version = registry.delete(key, after, source);
         if (version.isPresent()) {
             processor.delete(key, version.get());
+        } else if (registry.find(key).filter(now -> now.version() != after).isPresent()) {
+            throw new OptimisticLockingFailureException("another version of " + key + " was made at the same time");
         }
     }
 
@@ -122,7 +130,12 @@ final class DocumentIngestHandler implements RecordHandler {
         } else if (last != null && source.isNotAfter(last)) {
             return;
         } else {
-            version = registry.fail(key, source, IngestHeaders.upload(record).orElse(null), reason);
+            version = registry.fail(
+                    key,
+                    known.map(RegisteredDocument::version).orElse(0L),
+                    source,
+                    IngestHeaders.upload(record).orElse(null),
+                    reason);
         }
         publisher.status(key, version, DocumentState.FAILED, 0, reason);
     }

@@ -93,11 +93,9 @@ final class DocumentPublisher {
     }
 
     /** Writes a record of {@code document-ingest}; null deletes. */
-    void ingest(DocumentKey key, byte @Nullable [] event, @Nullable String header, String headerValue) {
+    void ingest(DocumentKey key, byte @Nullable [] event, Map<String, String> headers) {
         ProducerRecord<String, byte[]> record = new ProducerRecord<>(Topics.DOCUMENT_INGEST, key.toString(), event);
-        if (header != null) {
-            record.headers().add(header, headerValue.getBytes(StandardCharsets.UTF_8));
-        }
+        headers.forEach((name, value) -> record.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         kafka.send(record).join();
     }
 

@@ -35,7 +35,7 @@ class Housekeeping {
         for (RegisteredDocument document : registry.overdueUploads(uploadPatience, UPLOADS_AT_ONCE)) {
             RegisteredDocument.Upload upload = document.upload();
             if (upload != null) {
-                uploads.send(document.key(), upload);
+                uploads.sendAgain(document.key(), upload);
             }
         }
     }

@@ -14,6 +14,9 @@ import org.apache.kafka.common.header.Header;
 final class IngestHeaders {
     /** Of the upload that waits for this record. */
     static final String UPLOAD = "tsumugi-upload";
+    /** Beside {@link #UPLOAD}: the record may have been written before, so it counts only while the upload waits. */
+    static final String REPEATED = "tsumugi-repeated";
+
     /** The version whose content is processed again though nothing changed. */
     static final String REINDEX = "tsumugi-reindex";
 
@@ -25,6 +28,10 @@ final class IngestHeaders {
         } catch (IllegalArgumentException e) {
             return Optional.empty();
         }
+    }
+
+    static boolean isRepeated(ConsumerRecord<?, ?> record) {
+        return record.headers().lastHeader(REPEATED) != null;
     }
 
     static OptionalLong reindex(ConsumerRecord<?, ?> record) {

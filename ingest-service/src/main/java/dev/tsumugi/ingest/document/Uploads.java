@@ -95,7 +95,7 @@ final class Uploads {
             return known.view();
         }
         registry.cancelUpload(key);
-        publisher.ingest(key, null, null, "");
+        publisher.ingest(key, null, Map.of());
         DocumentView now = known.view();
         return new DocumentView(
                 now.id(),
@@ -108,9 +108,17 @@ final class Uploads {
                 now.updatedAt());
     }
 
-    /** Writes the record of a waiting upload, again if need be. */
-    void send(DocumentKey key, RegisteredDocument.Upload upload) {
-        publisher.ingest(key, upload.event(), IngestHeaders.UPLOAD, upload.id().toString());
+    private void send(DocumentKey key, RegisteredDocument.Upload upload) {
+        publisher.ingest(
+                key, upload.event(), Map.of(IngestHeaders.UPLOAD, upload.id().toString()));
+    }
+
+    /** Writes the record of an upload that still waits, which may have been written before. */
+    void sendAgain(DocumentKey key, RegisteredDocument.Upload upload) {
+        publisher.ingest(
+                key,
+                upload.event(),
+                Map.of(IngestHeaders.UPLOAD, upload.id().toString(), IngestHeaders.REPEATED, "true"));
     }
 
     /** Has every document that lives in {@code tenant} processed again under a new version; says how many. */
@@ -125,7 +133,9 @@ final class Uploads {
                 DocumentContent content = document.content();
                 if (document.isLive() && content != null) {
                     publisher.ingest(
-                            document.key(), event(content), IngestHeaders.REINDEX, Long.toString(document.version()));
+                            document.key(),
+                            event(content),
+                            Map.of(IngestHeaders.REINDEX, Long.toString(document.version())));
                     count++;
                 }
                 after = document.key().documentId();
@@ -167,7 +177,7 @@ final class Uploads {
     private void refuseForeign(Caller caller, DocumentKey key) {
         RegisteredDocument known = registry.find(key).orElse(null);
         if (known != null
-                && known.isLive()
+                && (known.isLive() || known.upload() != null)
                 && registry.find(key.documentId(), reader(caller)).isEmpty()) {
             throw new ProblemException(
                     HttpStatus.FORBIDDEN,

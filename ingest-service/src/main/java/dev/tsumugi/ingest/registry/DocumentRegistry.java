@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.springframework.dao.OptimisticLockingFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
@@ -141,9 +142,14 @@ public class DocumentRegistry {
                 .update();
     }
 
-    /** Makes the next version, in state RECEIVED; settles {@code upload} in the same step. */
-    public long begin(DocumentKey key, DocumentContent content, Source source, @Nullable UUID upload) {
-        return jdbc.sql("""
+    /**
+     * Makes the next version, in state RECEIVED; settles {@code upload} in the same step.
+     *
+     * @param after the version that is to be followed; 0 when there is none
+     * @throws OptimisticLockingFailureException when another version was made since: during a rebalance two workers may hold one key
+     */
+    public long begin(DocumentKey key, long after, DocumentContent content, Source source, @Nullable UUID upload) {
+        Optional<Long> version = jdbc.sql("""
                         insert into ingest.documents as d (tenant, id, version, state, content_hash, blob, declared_type, file_name,
                             given_title, title, metadata, acl, source_partition, source_offset, source_time, updated_at)
                         values (:tenant, :id, 1, 'RECEIVED', :hash, :blob, :declaredType, :fileName, :title, :title, :metadata::jsonb,
@@ -160,10 +166,12 @@ public class DocumentRegistry {
                             upload_blob = case when d.upload = :upload then null else d.upload_blob end,
                             upload_event = case when d.upload = :upload then null else d.upload_event end,
                             upload_at = case when d.upload = :upload then null else d.upload_at end
+                        where d.version = :after
                         returning version
                         """)
                 .param("tenant", key.tenant())
                 .param("id", key.documentId())
+                .param("after", after)
                 .param("hash", content.hash())
                 .param("blob", content.blob())
                 .param("declaredType", content.declaredType())
@@ -177,21 +185,31 @@ public class DocumentRegistry {
                 .param("upload", upload, java.sql.Types.OTHER)
                 .param("now", now())
                 .query(Long.class)
-                .single();
+                .optional();
+        return version.orElseThrow(() -> overtaken(key));
     }
 
-    /** Makes the version that is the document's deletion; empty when there is nothing to delete. */
-    public Optional<Long> delete(DocumentKey key, Source source) {
+    private static OptimisticLockingFailureException overtaken(DocumentKey key) {
+        return new OptimisticLockingFailureException("another version of " + key + " was made at the same time");
+    }
+
+    /**
+     * Makes the version that is the document's deletion; empty when there is nothing to delete, or when another version than {@code after}
+     * is the latest by now.
+     */
+    public Optional<Long> delete(DocumentKey key, long after, Source source) {
         return jdbc.sql("""
                         update ingest.documents set version = version + 1, state = 'RECEIVED', deleted = true, content_hash = '',
                             blob = null, declared_type = null, file_name = null, given_title = null, title = null,
                             content_type = null, metadata = '{}', chunks = 0, error = null, published = false,
                             source_partition = :partition, source_offset = :offset, source_time = :time, updated_at = :now
                         where tenant = :tenant and id = :id and not deleted and version > 0
+                            and version = :after
                         returning version
                         """)
                 .param("tenant", key.tenant())
                 .param("id", key.documentId())
+                .param("after", after)
                 .param("partition", source.partition())
                 .param("offset", source.offset())
                 .param("time", source.time())
@@ -203,9 +221,11 @@ public class DocumentRegistry {
     /**
      * Makes a failed version for a record that could not be read at all. The content of the version before stays, for it is what the index
      * still holds.
+     *
+     * @throws OptimisticLockingFailureException as {@link #begin}
      */
-    public long fail(DocumentKey key, Source source, @Nullable UUID upload, String error) {
-        long version = jdbc.sql("""
+    public long fail(DocumentKey key, long after, Source source, @Nullable UUID upload, String error) {
+        Optional<Long> version = jdbc.sql("""
                         insert into ingest.documents as d (tenant, id, version, state, error, source_partition, source_offset,
                             source_time, updated_at)
                         values (:tenant, :id, 1, 'FAILED', :error, :partition, :offset, :time, :now)
@@ -213,21 +233,26 @@ public class DocumentRegistry {
                             deleted = false, chunks = 0, published = false, source_partition = excluded.source_partition,
                             source_offset = excluded.source_offset, source_time = excluded.source_time,
                             updated_at = excluded.updated_at
+                        where d.version = :after
                         returning version
                         """)
                 .param("tenant", key.tenant())
                 .param("id", key.documentId())
+                .param("after", after)
                 .param("error", presentable(error))
                 .param("partition", source.partition())
                 .param("offset", source.offset())
                 .param("time", source.time())
                 .param("now", now())
                 .query(Long.class)
-                .single();
+                .optional();
+        if (version.isEmpty()) {
+            throw overtaken(key);
+        }
         if (upload != null) {
             settle(key, upload);
         }
-        return version;
+        return version.get();
     }
 
     public void parsed(DocumentKey key, long version, String title, String contentType, int chunks) {

@@ -4,6 +4,7 @@ import dev.tsumugi.contracts.DocumentKey;
 import dev.tsumugi.contracts.DocumentState;
 import dev.tsumugi.contracts.api.DocumentView;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,11 @@ public record RegisteredDocument(
                 title,
                 contentType,
                 updatedAt);
+    }
+
+    /** The upload that waits, if it is {@code id}. */
+    public Optional<Upload> waitingUpload(@Nullable UUID id) {
+        return Optional.ofNullable(upload).filter(waiting -> waiting.id().equals(id));
     }
 
     /** The content of the latest version is meant to be found. */
