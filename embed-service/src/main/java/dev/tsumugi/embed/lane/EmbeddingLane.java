@@ -84,7 +84,7 @@ public final class EmbeddingLane implements AutoCloseable {
             }
             try {
                 embed(window);
-            } catch (RuntimeException | OutOfMemoryError e) {
+            } catch (RuntimeException | Error e) {
                 // One poisonous text must not take its neighbours down: each request gets a run of its own.
                 window.forEach(request -> embedAlone(request, e));
             }
@@ -126,7 +126,7 @@ public final class EmbeddingLane implements AutoCloseable {
         waitingTexts.addAndGet(-request.texts().size());
         try {
             request.result().complete(embedTexts(request.texts()));
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (RuntimeException | Error e) {
             if (e != firstFailure) {
                 e.addSuppressed(firstFailure);
             }
