@@ -11,8 +11,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.springframework.web.util.UriUtils;
 import tools.jackson.databind.JsonNode;
 
 class DocumentsIT {
@@ -225,5 +227,32 @@ class DocumentsIT {
         assertThat(gateway.send(gateway.request("/api/v1/documents/a/b").DELETE())
                         .statusCode())
                 .isEqualTo(202);
+    }
+
+    @Test
+    void a_document_of_others_is_refused_as_such() throws Exception {
+        gateway.ingest.on("PUT /internal/documents/taken", 403, """
+                {"type":"urn:tsumugi:problem:document-not-yours","title":"Forbidden","status":403,"detail":"Choose another id."}""");
+        HttpResponse<String> response =
+                gateway.send(gateway.request("/api/v1/documents/taken").PUT(BodyPublishers.ofString("Mine now.")));
+        assertThat(response.statusCode()).as(response.body()).isEqualTo(403);
+        assertThat(RunningGateway.json(response).path("type").asString())
+                .isEqualTo("urn:tsumugi:problem:document-not-yours");
+    }
+
+    @Test
+    void many_files_with_long_names_come_in_one_form() throws Exception {
+        String folder = "規則".repeat(100);
+        String[] parts = IntStream.range(0, 200)
+                .mapToObj(i -> {
+                    accept("/internal/documents/" + UriUtils.encode(folder, StandardCharsets.UTF_8) + "/" + i + ".txt");
+                    return part("name=\"file\"; filename=\"" + folder + "/" + i + ".txt\"", "text " + i);
+                })
+                .toArray(String[]::new);
+        HttpResponse<String> response = upload("/api/v1/documents", "POST", parts);
+        assertThat(response.statusCode()).as(response.body()).isEqualTo(202);
+        assertThat(RunningGateway.json(response).path("documents").size())
+                .as(response.body())
+                .isEqualTo(200);
     }
 }

@@ -35,7 +35,8 @@ import org.springframework.web.util.UriUtils;
 public final class ServiceClient {
     private static final Logger log = LoggerFactory.getLogger(ServiceClient.class);
     /** Statuses with which a service says something about the caller's request, not about the gateway's. */
-    private static final Set<Integer> CALLERS_FAULT = Set.of(400, 404, 409, 410, 413, 415, 422, 429, 501, 503, 507);
+    private static final Set<Integer> CALLERS_FAULT =
+            Set.of(400, 403, 404, 409, 410, 413, 415, 422, 429, 501, 503, 507);
 
     private final String name;
     private final RestClient client;
