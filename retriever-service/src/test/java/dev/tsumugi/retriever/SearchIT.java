@@ -169,6 +169,18 @@ class SearchIT {
     }
 
     @Test
+    void a_chunk_is_shown_by_its_id_only_to_who_may_read_it() {
+        index(restricted(tenant, "a", 1, List.of("hr"), "salary overview"));
+        assertThat(chunk(new Caller(tenant, List.of("it", "hr"), false), "a@1%230")
+                        .text())
+                .isEqualTo("salary overview");
+        assertThatThrownBy(() -> chunk(new Caller(tenant, List.of("it"), false), "a@1%230"))
+                .isInstanceOf(ProblemException.class);
+        assertThatThrownBy(() -> chunk(Caller.administrator(newTenant()), "a@1%230"))
+                .isInstanceOf(ProblemException.class);
+    }
+
+    @Test
     void tenants_see_nothing_of_each_other() {
         String other = newTenant();
         index(document(tenant, "same-id", 1, "salary overview"), document(other, "same-id", 1, "salary elsewhere"));
@@ -210,13 +222,17 @@ class SearchIT {
     }
 
     private Hit chunk(String encodedId) {
+        return chunk(Caller.administrator(tenant), encodedId);
+    }
+
+    private Hit chunk(Caller caller, String encodedId) {
         String base =
                 "http://127.0.0.1:" + retriever.application.getEnvironment().getProperty("local.server.port");
         return retriever
                 .client()
                 .get()
                 .uri(URI.create(base + "/internal/chunks/" + encodedId))
-                .headers(Caller.administrator(tenant)::writeTo)
+                .headers(caller::writeTo)
                 .retrieve()
                 .body(Hit.class);
     }

@@ -74,6 +74,8 @@ public class HybridSearch {
     Optional<Hit> chunk(Caller caller, ChunkId id) {
         MapSqlParameterSource parameters = new MapSqlParameterSource()
                 .addValue("tenant", caller.tenant())
+                .addValue("readsAll", caller.readsAll())
+                .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY)
                 .addValue("documentId", id.documentId())
                 .addValue("version", id.version())
                 .addValue("position", id.position());
@@ -86,6 +88,7 @@ public class HybridSearch {
                                 join retriever.documents d on d.tenant = c.tenant and d.document_id = c.document_id
                                 where c.tenant = :tenant and c.document_id = :documentId and d.version = :version
                                   and c.position = :position
+                                  and (c.acl is null or :readsAll or c.acl && cast(:principals as text[]))
                                 """, parameters, (row, number) -> hit(row)).stream()
                         .findFirst());
     }
