@@ -196,6 +196,7 @@ class SearchIT {
     void bad_requests_are_refused_with_what_to_do() {
         assertKind("query-empty", new SearchRequest(" ", 10, null, null));
         assertKind("query-too-long", new SearchRequest("x".repeat(9000), 10, null, null));
+        assertKind("filter-invalid", new SearchRequest("x", 10, null, Map.of("team", "a\0b")));
         assertKind("limit-out-of-range", new SearchRequest("x", 0, null, null));
         assertKind("limit-out-of-range", new SearchRequest("x", 101, null, null));
     }

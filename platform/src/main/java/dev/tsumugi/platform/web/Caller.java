@@ -29,7 +29,7 @@ public record Caller(String tenant, List<String> principals, boolean readsAll) {
         return new Caller(tenant, List.of(), true);
     }
 
-    /** @throws ProblemException 400 when the tenant is missing or there are too many principals */
+    /** @throws ProblemException 400 when the tenant is missing, there are too many principals, or one holds control characters */
     public static Caller fromHeaders(@Nullable String tenant, @Nullable String principals) {
         if (tenant == null || tenant.isBlank()) {
             throw ProblemException.badRequest(
@@ -49,6 +49,9 @@ public record Caller(String tenant, List<String> principals, boolean readsAll) {
         List<String> decoded = Arrays.stream(parts)
                 .map(part -> URLDecoder.decode(part.strip(), StandardCharsets.UTF_8))
                 .toList();
+        if (decoded.stream().anyMatch(principal -> principal.chars().anyMatch(Character::isISOControl))) {
+            throw ProblemException.badRequest("principal-invalid", "A principal must not hold control characters.");
+        }
         return new Caller(tenant, decoded, false);
     }
 

@@ -64,6 +64,9 @@ class SearchController {
             throw ProblemException.badRequest(
                     "filter-invalid", "filter takes up to " + MAX_FILTERS + " metadata names, each with a string.");
         }
+        if (filter.entrySet().stream().anyMatch(entry -> (entry.getKey() + entry.getValue()).indexOf('\0') >= 0)) {
+            throw ProblemException.badRequest("filter-invalid", "filter must not hold the character NUL.");
+        }
         SearchMode mode = request.mode() == null ? SearchMode.HYBRID : request.mode();
         return search.search(caller, storable(query), limit, mode, filter);
     }
