@@ -59,7 +59,8 @@ final class GenerationRequestHandler implements RecordHandler {
         try {
             answer = answer(key.tenant(), request, limit);
         } catch (ProblemException e) {
-            if (e.getStatusCode().value() != 429 && e.getStatusCode().is4xxClientError()) {
+            int status = e.getStatusCode().value();
+            if (status != 429 && status != 401 && e.getStatusCode().is4xxClientError()) {
                 throw new InvalidEventException(String.valueOf(e.getBody().getDetail()), e);
             }
             throw e;

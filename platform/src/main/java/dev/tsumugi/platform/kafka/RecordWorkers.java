@@ -220,8 +220,10 @@ public final class RecordWorkers implements SmartLifecycle {
                     || t instanceof SQLRecoverableException
                     || t instanceof SQLNonTransientConnectionException
                     || t instanceof ErrorResponseException response
+                            // 401: a service was given another token, which is no fault of the record
                             && (response.getStatusCode().value() == 503
-                                    || response.getStatusCode().value() == 429)
+                                    || response.getStatusCode().value() == 429
+                                    || response.getStatusCode().value() == 401)
                     || t instanceof SQLException sql
                             && sql.getSQLState() != null
                             // 08: connection, 53: disk full and the like, 57P: the server shuts down or starts,
