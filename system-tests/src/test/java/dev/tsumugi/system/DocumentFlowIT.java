@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
  */
 class DocumentFlowIT {
     private static final int DOCUMENTS = 200;
-    private static final int KILLS = 4;
+    private static final int KILLS = 3;
     private static final Duration SETTLED = Duration.ofMinutes(5);
 
     /** What a client does; {@code text} is null for a delete. */

@@ -16,6 +16,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +38,7 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
     private final ModelProperties properties;
     private final MeterRegistry meters;
     private final Clock clock = Clock.systemUTC();
+    private final CountDownLatch opened = new CountDownLatch(1);
     private volatile @Nullable ServedModel served;
     private volatile @Nullable String failure;
     private volatile boolean running;
@@ -60,6 +63,24 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
                         : "The language model could not be loaded: " + reason);
     }
 
+    /**
+     * Waits until the model is warm.
+     *
+     * @throws IllegalStateException when it cannot be loaded, or not within {@code limit}
+     */
+    public void awaitReady(Duration limit) throws InterruptedException {
+        boolean ended = opened.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+        String reason = failure;
+        if (reason != null) {
+            throw new IllegalStateException(
+                    "The language model " + properties.model() + " could not be loaded: " + reason);
+        }
+        if (!ended) {
+            throw new IllegalStateException("The language model " + properties.model() + " was not loaded within "
+                    + limit.toSeconds() + " s. The log of the generator says how far it came.");
+        }
+    }
+
     public Duration timeout() {
         return properties.timeout();
     }
@@ -80,12 +101,12 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
                     path,
                     ModelOptions.defaults().withBackend(properties.backend()).withThreads(properties.threads()));
             engine = model.startEngine(limits(model));
-            ServedModel opened = new ServedModel(nameOf(path), model, engine, clock.instant());
-            warmUp(opened);
-            publish(opened);
+            ServedModel warm = new ServedModel(nameOf(path), model, engine, clock.instant());
+            warmUp(warm);
+            publish(warm);
             log.info(
                     "Model {} is ready after {} ms: backend {}, context of {} tokens",
-                    opened.name(),
+                    warm.name(),
                     Duration.ofNanos(System.nanoTime() - begin).toMillis(),
                     model.backend(),
                     engine.limits().contextLength());
@@ -98,6 +119,8 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
             if (model != null) {
                 model.close();
             }
+        } finally {
+            opened.countDown();
         }
     }
 

@@ -13,7 +13,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 
 /** The services, in the order in which documents and questions pass them; the gateway opens last. */
 public enum Service {
-    GENERATOR(4, GeneratorApplication::start),
+    GENERATOR(4, GeneratorApplication::startWithModel),
     RETRIEVER(3, RetrieverApplication::start),
     INGEST(1, IngestApplication::start),
     EMBED(2, EmbedApplication::start),
