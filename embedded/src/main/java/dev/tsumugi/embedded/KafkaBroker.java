@@ -120,6 +120,8 @@ final class KafkaBroker {
         settings.setProperty("transaction.state.log.num.partitions", "5");
         settings.setProperty("share.coordinator.state.topic.replication.factor", "1");
         settings.setProperty("share.coordinator.state.topic.min.isr", "1");
+        // No replica holds a copy, so what is acknowledged must be on the disk before a power failure.
+        settings.setProperty("log.flush.interval.messages", "1");
         // A machine that was off over the holidays must not process everything again.
         settings.setProperty("offsets.retention.minutes", Integer.toString(366 * 24 * 60));
         // Quick start, and quick start again after kill -9 (a dead broker's session would else last 9 s).
