@@ -19,6 +19,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -169,16 +170,24 @@ class EngineTests {
     @Test
     void cancelling_frees_what_a_request_holds_and_others_go_on() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch cancelled = new CountDownLatch(1);
+        AtomicInteger steps = new AtomicInteger();
+        // In the middle of its answer the engine waits for the cancellation, so that it cannot be over before.
+        model.beforeStep(() -> {
+            if (steps.incrementAndGet() == 100) {
+                awaitQuietly(cancelled);
+            }
+        });
         Generation endless = engine.submit(GenerationRequest.of(prompt(6, 20), 200), new GenerationListener() {
             @Override
             public void onPiece(String text, List<TokenLogprobs> logprobs) {
                 started.countDown();
             }
         });
-        model.beforeStep(() -> sleepless(1_000_000));
         assertThat(started.await(30, SECONDS)).isTrue();
         Generation other = engine.submit(GenerationRequest.of(prompt(7, 10), 20));
         endless.cancel();
+        cancelled.countDown();
         GenerationResult cut = endless.result().get(30, SECONDS);
         assertThat(cut.finishReason()).isEqualTo(FinishReason.CANCELLED);
         assertThat(cut.tokens().length).isBetween(1, 199);
@@ -192,6 +201,14 @@ class EngineTests {
         long end = System.nanoTime() + nanos;
         while (System.nanoTime() < end) {
             Thread.onSpinWait();
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(30, SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
