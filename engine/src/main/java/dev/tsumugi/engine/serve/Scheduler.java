@@ -85,7 +85,7 @@ final class Scheduler {
                     continue;
                 }
                 int count = Math.min(sequence.missing(), budget);
-                while (!allocate(sequence, count) && !preempted.contains(sequence)) {
+                while (!preempted.contains(sequence) && !allocate(sequence, count)) {
                     Sequence victim = running.getLast();
                     preempt(victim);
                     preempted.add(victim);
