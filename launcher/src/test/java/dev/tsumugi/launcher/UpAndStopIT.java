@@ -1,6 +1,7 @@
 package dev.tsumugi.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.tsumugi.embedded.Ports;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -110,8 +112,8 @@ class UpAndStopIT {
         Result stop = command("stop", "--json");
 
         assertThat(stop.last().get("clean").asBoolean()).isTrue();
-        assertThat(platform.isAlive()).isFalse();
         assertThat(children).noneMatch(ProcessHandle::isAlive);
+        await().atMost(Duration.ofSeconds(30)).until(() -> !platform.isAlive());
         assertThat(command("status").exitCode()).isEqualTo(1);
     }
 

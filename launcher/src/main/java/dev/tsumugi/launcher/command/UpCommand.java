@@ -5,6 +5,7 @@ import dev.tsumugi.launcher.runtime.PlatformLog;
 import dev.tsumugi.launcher.runtime.StateFolder;
 import dev.tsumugi.launcher.terminal.Output;
 import dev.tsumugi.launcher.terminal.StartReport;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -44,8 +45,25 @@ public final class UpCommand extends Verb {
         output.object(Map.of("ready", ready.forScripts()));
         ready.say(output);
         output.say("Ctrl-C stops it. In another terminal: ./tsumugi ingest PATH..., then ./tsumugi ask \"...\"");
+        sayWhatTheEndWaitsFor(platform, output);
         waitForTheEnd();
         return DONE;
+    }
+
+    /** The first run with a new build takes some seconds more to end. */
+    private static void sayWhatTheEndWaitsFor(Platform platform, Output output) {
+        boolean writesStartCache = ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .anyMatch(argument -> argument.startsWith("-XX:AOTCacheOutput="));
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            platform.close();
+                            output.say(
+                                    writesStartCache
+                                            ? "Stopped. Preparing faster starts; this takes some seconds, once."
+                                            : "Stopped.");
+                        },
+                        "say-stopped"));
     }
 
     /** Until the process is asked to end: then the platform closes itself. */

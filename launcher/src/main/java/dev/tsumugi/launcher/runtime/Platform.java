@@ -121,8 +121,16 @@ public final class Platform implements AutoCloseable {
                     .filter(service -> !service.isGateway())
                     .map(service -> CompletableFuture.runAsync(() -> start(service, shared), executor))
                     .toArray(CompletableFuture<?>[]::new)));
+            CompletableFuture<Void> modelLoaded = CompletableFuture.runAsync(this::awaitModel, executor);
             services.stream().filter(Service::isGateway).forEach(gateway -> start(gateway, shared));
+            await(modelLoaded);
         }
+    }
+
+    private void awaitModel() {
+        long begin = System.nanoTime();
+        new Readiness(ports.of(Service.GENERATOR)).awaitModel();
+        listener.started("model", Duration.ofNanos(System.nanoTime() - begin));
     }
 
     private EmbeddedPostgres startPostgres(Path programs) {

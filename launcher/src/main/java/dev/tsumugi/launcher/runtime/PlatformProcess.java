@@ -1,9 +1,8 @@
 package dev.tsumugi.launcher.runtime;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +18,7 @@ import java.util.function.Predicate;
 /** The platform in a process of its own that outlives this one. */
 public final class PlatformProcess {
     private static final Duration STOP_LIMIT = Duration.ofSeconds(90);
+    private static final Duration BETWEEN_LOOKS = Duration.ofMillis(100);
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
     private PlatformProcess() {}
@@ -37,8 +37,17 @@ public final class PlatformProcess {
             command.add(Files.isExecutable(SETSID) ? SETSID.toString() : "nohup");
             command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
             command.addAll(jvmOptions());
+            String furtherOption = System.getProperty("tsumugi.platform.option", "");
+            if (!furtherOption.isEmpty()) {
+                command.add(furtherOption); // of the start script
+            }
             command.addAll(List.of(mainClass.getName(), "up", "--json"));
+            Path events = home.run().resolve("start.events");
+            // To a file, not a pipe: the process, and the one that writes its start cache, may write when we are long
+            // gone.
+            Files.deleteIfExists(events);
             ProcessBuilder builder = new ProcessBuilder(command)
+                    .redirectOutput(ProcessBuilder.Redirect.appendTo(events.toFile()))
                     .redirectError(ProcessBuilder.Redirect.appendTo(
                             home.logs().resolve("platform.err").toFile()));
             // Not as an argument: a command line of 30 KB is no help to whoever lists processes.
@@ -46,7 +55,7 @@ public final class PlatformProcess {
             Process process = builder.start();
             Thread abandon = new Thread(process::destroy, "abandon-start");
             Runtime.getRuntime().addShutdownHook(abandon);
-            if (follow(process, isLast)) {
+            if (follow(process, events, isLast)) {
                 Runtime.getRuntime().removeShutdownHook(abandon);
                 return OptionalInt.empty();
             }
@@ -59,15 +68,26 @@ public final class PlatformProcess {
         }
     }
 
-    private static boolean follow(Process process, Predicate<String> isLast) throws IOException {
-        BufferedReader lines =
-                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-            if (isLast.test(line)) {
-                return true;
+    private static boolean follow(Process process, Path events, Predicate<String> isLast)
+            throws IOException, InterruptedException {
+        StringBuilder pending = new StringBuilder();
+        try (Reader reader = Files.newBufferedReader(events)) {
+            while (true) {
+                boolean ended = process.waitFor(BETWEEN_LOOKS);
+                for (int c = reader.read(); c >= 0; c = reader.read()) {
+                    if (c != '\n') {
+                        pending.append((char) c);
+                    } else if (isLast.test(pending.toString())) {
+                        return true;
+                    } else {
+                        pending.setLength(0);
+                    }
+                }
+                if (ended) {
+                    return false;
+                }
             }
         }
-        return false;
     }
 
     /** The options that the start script uses for {@code up} as well. */
@@ -85,17 +105,29 @@ public final class PlatformProcess {
     }
 
     /**
-     * Asks the recorded process to stop and waits for it.
+     * Asks the recorded process to stop and waits until it has let go of the state folder. The process itself may live on for some seconds to
+     * write its start cache: {@link #awaitEnd} waits for that.
      *
      * @return false when it had to be killed
      */
-    public static boolean stop(ProcessHandle process) {
+    public static boolean stop(StateFolder home, ProcessHandle process) {
         process.destroy();
+        long deadline = System.nanoTime() + STOP_LIMIT.toNanos();
+        while (System.nanoTime() < deadline) {
+            if (awaitEnd(process, BETWEEN_LOOKS) || PlatformRecord.running(home).isEmpty()) {
+                return true;
+            }
+        }
+        process.destroyForcibly();
+        return false;
+    }
+
+    /** @return false when the process is still there after {@code limit} */
+    public static boolean awaitEnd(ProcessHandle process, Duration limit) {
         try {
-            var unused = process.onExit().get(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS);
+            var unused = process.onExit().get(limit.toMillis(), TimeUnit.MILLISECONDS);
             return true;
         } catch (TimeoutException e) {
-            process.destroyForcibly();
             return false;
         } catch (ExecutionException e) {
             throw new LaunchException("Cannot wait for process " + process.pid() + ": " + e, e);
