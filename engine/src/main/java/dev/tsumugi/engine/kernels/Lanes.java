@@ -9,6 +9,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -40,7 +41,37 @@ final class Lanes {
             ? VectorSpecies.of(byte.class, VectorShape.forBitSize(F.vectorBitSize() / 4))
             : ByteVector.SPECIES_64;
 
+    private static final VectorShuffle<Float> BY_8 = rotation(8);
+    private static final VectorShuffle<Float> BY_4 = rotation(4);
+    private static final VectorShuffle<Float> BY_2 = rotation(2);
+    private static final VectorShuffle<Float> BY_1 = rotation(1);
+
     private Lanes() {}
+
+    private static VectorShuffle<Float> rotation(int by) {
+        return VectorShuffle.fromOp(F, lane -> (lane + by) % L);
+    }
+
+    /**
+     * The sum of all lanes, always in the same order. The order of {@code reduceLanes} is left open and does change when the code around it
+     * is compiled, and with it the last bits of a sum.
+     */
+    static float sum(FloatVector vector) {
+        FloatVector sum = vector;
+        for (int by = L / 2; by > 8; by /= 2) {
+            sum = sum.add(sum.rearrange(rotation(by)));
+        }
+        if (L > 8) {
+            sum = sum.add(sum.rearrange(BY_8));
+        }
+        if (L > 4) {
+            sum = sum.add(sum.rearrange(BY_4));
+        }
+        if (L > 2) {
+            sum = sum.add(sum.rearrange(BY_2));
+        }
+        return sum.add(sum.rearrange(BY_1)).lane(0);
+    }
 
     static FloatVector load(long address) {
         return FloatVector.fromMemorySegment(F, ALL, address, ORDER);

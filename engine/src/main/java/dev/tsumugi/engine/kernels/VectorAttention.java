@@ -283,7 +283,7 @@ final class VectorAttention implements AutoCloseable {
                 Lanes.store(weight, at);
                 sum = sum.add(weight);
             }
-            return sum.reduceLanes(VectorOperators.ADD);
+            return Lanes.sum(sum);
         }
 
         /** {@code sums[r] = sums[r] * correction[r] + sum over slots of weight[r, s] * value[s]}. */

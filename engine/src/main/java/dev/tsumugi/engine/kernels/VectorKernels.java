@@ -4,7 +4,6 @@ import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -98,7 +97,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
             FloatVector value = Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c);
             squares = value.fma(value, squares);
         }
-        float scale = (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / (double) width + epsilon));
+        float scale = (float) (1 / Math.sqrt(Lanes.sum(squares) / (double) width + epsilon));
         for (int c = 0; c < width; c += Lanes.L) {
             long at = c * Lanes.FLOAT_BYTES;
             FloatVector value = Lanes.load(x + at, width - c).mul(scale);
@@ -127,7 +126,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
         for (int c = 0; c < width; c += Lanes.L) {
             sum = sum.add(Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c));
         }
-        float mean = sum.reduceLanes(VectorOperators.ADD) / width;
+        float mean = Lanes.sum(sum) / width;
         FloatVector squares = FloatVector.zero(Lanes.F);
         for (int c = 0; c < width; c += Lanes.L) {
             FloatVector difference =
@@ -138,7 +137,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
             }
             squares = difference.fma(difference, squares);
         }
-        float scale = (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / (double) width + epsilon));
+        float scale = (float) (1 / Math.sqrt(Lanes.sum(squares) / (double) width + epsilon));
         for (int c = 0; c < width; c += Lanes.L) {
             long at = c * Lanes.FLOAT_BYTES;
             FloatVector value = Lanes.load(x + at, width - c).sub(mean).mul(scale);
