@@ -4,8 +4,7 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.tsumugi.engine.files.ModelFileException;
-import dev.tsumugi.engine.files.ModelStore;
+import dev.tsumugi.embedded.downloads.Downloads;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.sample.TokenLogprobs.TokenLogprob;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
@@ -31,12 +30,7 @@ class SmolLm2IT {
 
     @BeforeAll
     static void open() {
-        Path path;
-        try {
-            path = ModelStore.ofEnvironment((file, done, total) -> {}).locate(ModelStore.DEFAULT_MODEL);
-        } catch (ModelFileException e) {
-            throw new IllegalStateException("this test needs the default model; run ./tsumugi fetch first", e);
-        }
+        Path path = Downloads.inDefaultCache().languageModel();
         model = LoadedModel.open(
                 path, ModelOptions.defaults().withBackend("vector").withPrecision(Precision.EXACT));
     }
