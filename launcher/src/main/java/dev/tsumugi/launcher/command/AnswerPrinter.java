@@ -14,6 +14,7 @@ final class AnswerPrinter {
 
     private final GatewayClient gateway;
     private final Output output;
+    private final StringBuilder streamed = new StringBuilder();
     private boolean done;
 
     AnswerPrinter(GatewayClient gateway, Output output) {
@@ -24,6 +25,7 @@ final class AnswerPrinter {
     /** True when the answer came to its end; an answer that says that the documents do not tell is one. */
     boolean ask(String question, int limit, @Nullable String adapter) {
         done = false;
+        streamed.setLength(0);
         gateway.ask(new AskRequest(question, limit, adapter, true, null), this::print);
         if (!done) {
             output.say("");
@@ -36,6 +38,7 @@ final class AnswerPrinter {
     private void print(AnswerEvent event) {
         output.object(event);
         if (event.delta() != null) {
+            streamed.append(event.delta());
             output.piece(event.delta());
         }
         if (event.error() != null) {
@@ -45,7 +48,17 @@ final class AnswerPrinter {
         if (event.done() != null) {
             done = true;
             output.say("");
+            printVerdict(event.done());
             printSources(event.done());
+        }
+    }
+
+    /** The last word is the whole answer's: what was streamed may turn out to be supported by no passage. */
+    private void printVerdict(AskResponse answer) {
+        if (streamed.toString().isBlank()) {
+            output.say(answer.answer());
+        } else if (!answer.answered() && !streamed.toString().strip().equals(answer.answer())) {
+            output.say("  Taken back, because no passage supports it. " + answer.answer());
         }
     }
 

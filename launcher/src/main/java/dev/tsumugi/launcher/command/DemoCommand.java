@@ -20,7 +20,7 @@ import picocli.CommandLine.Parameters;
         })
 public final class DemoCommand extends Verb {
     private static final List<String> QUESTIONS =
-            List.of("Which port does the gateway listen on?", "What happens to documents when a process is killed?");
+            List.of("Which port does the gateway listen on?", "Which topic takes records that cannot be processed?");
     private static final int PASSAGES = 5;
 
     @Parameters(paramLabel = "PATH", arity = "0..*", description = "Files and folders of yours to read as well.")
