@@ -74,7 +74,7 @@ final class PlatformClient {
 
     /** Vector of a question, as the index sees it. */
     float[] embedQuery(String text) {
-        String body = JSON.writeValueAsString(Map.of("input", text, "input_type", "query"));
+        String body = JSON.writeValueAsString(Map.of("model", embeddingModel(), "input", text, "input_type", "query"));
         JsonNode vector = JSON.readTree(expect(send(json("/v1/embeddings", body)), 200))
                 .get("data")
                 .get(0)
@@ -84,6 +84,13 @@ final class PlatformClient {
             values[i] = vector.get(i).floatValue();
         }
         return values;
+    }
+
+    /** The gateway lists the one embedding model behind all language models. */
+    private String embeddingModel() {
+        JsonNode models =
+                JSON.readTree(expect(send(request("/v1/models").GET()), 200)).get("data");
+        return models.get(models.size() - 1).get("id").stringValue();
     }
 
     /** @param firstTokenMillis from sending the question to the first piece of the answer; negative when there was none */

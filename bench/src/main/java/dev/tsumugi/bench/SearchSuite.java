@@ -1,14 +1,9 @@
 package dev.tsumugi.bench;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -60,7 +55,7 @@ final class SearchSuite implements Suite {
         double[] fresh = new double[runs];
         double[] again = new double[runs];
         double[] bare = new double[runs];
-        try (Connection database = database()) {
+        try (Connection database = Database.connect(platform)) {
             search(queries(texts, random), true);
             Processors processors = new Processors(Locations.platformProcesses(platform.home()));
             for (int run = 0; run < runs; run++) {
@@ -121,11 +116,12 @@ final class SearchSuite implements Suite {
                 .toList();
         List<Double> millis = new ArrayList<>();
         try (PreparedStatement statement = database.prepareStatement(
-                "SELECT id FROM retriever.chunks WHERE tenant = ? ORDER BY embedding <=> ?::vector LIMIT " + LIMIT)) {
+                "SELECT id FROM retriever.chunks, (SELECT ?::vector AS query) q WHERE tenant = ? ORDER BY embedding <=> query LIMIT "
+                        + LIMIT)) {
             for (String vector : vectors) {
                 long start = System.nanoTime();
-                statement.setString(1, PlatformClient.TENANT);
-                statement.setString(2, vector);
+                statement.setString(1, vector);
+                statement.setString(2, PlatformClient.TENANT);
                 int rows = 0;
                 try (ResultSet result = statement.executeQuery()) {
                     while (result.next()) {
@@ -143,22 +139,5 @@ final class SearchSuite implements Suite {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         return sorted[sorted.length / 2];
-    }
-
-    /** As the administrator of the database, whom row-level security does not slow down. */
-    private Connection database() throws SQLException {
-        Path passwords = platform.home().resolve("postgres").resolve("passwords");
-        try {
-            Connection connection = DriverManager.getConnection(
-                    "jdbc:postgresql://127.0.0.1:" + Locations.postgresPort(platform.port()) + "/tsumugi",
-                    "postgres",
-                    Files.readAllLines(passwords).getFirst());
-            try (Statement statement = connection.createStatement()) {
-                statement.execute("SET hnsw.iterative_scan = strict_order");
-            }
-            return connection;
-        } catch (IOException e) {
-            throw new BenchException("Cannot read " + passwords + ": " + e.getMessage(), e);
-        }
     }
 }

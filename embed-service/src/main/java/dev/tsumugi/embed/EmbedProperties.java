@@ -24,7 +24,7 @@ record EmbedProperties(
         Path cache,
         String retrieverUrl,
         @Min(0) @Max(1024) @DefaultValue("0") int threads,
-        @Min(512) @Max(65_536) @DefaultValue("2048") int batchTokens,
+        @Min(512) @Max(65_536) @DefaultValue("1024") int batchTokens,
         @Min(1) @Max(256) @DefaultValue("16") int workers) {
 
     int effectiveThreads() {
