@@ -6,6 +6,8 @@ import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.BackendProvider;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.LowRankSource;
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.VectorBackend;
@@ -14,6 +16,8 @@ import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.management.ManagementFactory;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -122,6 +126,11 @@ public final class OneDnnBackend implements Backend {
     @Override
     public EmbeddingTable prepareTable(Tensor table) {
         return vector.prepareTable(table);
+    }
+
+    @Override
+    public LowRankUpdates prepareLowRank(List<@Nullable LowRankSource> sources) {
+        return vector.prepareLowRank(sources);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.tsumugi.engine.onednn;
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.kernels.Weight;
@@ -73,6 +74,11 @@ final class OneDnnKernels implements Kernels {
     @Override
     public void layerNorm(Tensor out, Tensor x, int rows, int width, Tensor weight, Tensor bias, float epsilon) {
         vector.layerNorm(out, x, rows, width, weight, bias, epsilon);
+    }
+
+    @Override
+    public void addLowRank(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        vector.addLowRank(outs, x, runs, number);
     }
 
     @Override

@@ -12,7 +12,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Strict JSON for files from outside: no duplicate names, bounded depth and sizes. */
-final class ModelJson {
+public final class ModelJson {
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(64)
@@ -35,7 +35,7 @@ final class ModelJson {
      *
      * @throws ModelFileException when it is missing, larger than {@code maxBytes}, or no JSON object
      */
-    static JsonNode object(Path file, long maxBytes) {
+    public static JsonNode object(Path file, long maxBytes) {
         byte[] json;
         try {
             long size = Files.size(file);

@@ -3,6 +3,7 @@ package dev.tsumugi.engine.files;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -100,6 +101,11 @@ public final class SafetensorsFile implements AutoCloseable {
 
     public Path path() {
         return file.path();
+    }
+
+    /** The whole file as it is mapped, header included; valid until {@link #close}. */
+    public MemorySegment content() {
+        return file.segment();
     }
 
     /** What the header carries under {@code __metadata__}. */

@@ -4,6 +4,8 @@ import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where a model lives and computes: it owns memory, threads or a device, and offers {@link Kernels} over them. Several backends can be open
@@ -54,6 +56,14 @@ public interface Backend extends AutoCloseable {
      * @param matrix [N, K] in host memory, of any type; block types need whole blocks per row
      */
     Weight prepare(Tensor matrix);
+
+    /**
+     * Brings the updates of one adapter to this backend. Unlike other methods, this one may be called while another thread computes. The host
+     * tensors are not needed afterwards.
+     *
+     * @param sources by number; null where there is no update
+     */
+    LowRankUpdates prepareLowRank(List<@Nullable LowRankSource> sources);
 
     /**
      * Keys and values of all layers of one model.

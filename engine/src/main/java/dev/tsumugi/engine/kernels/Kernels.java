@@ -69,6 +69,17 @@ public interface Kernels {
     void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias);
 
     /**
+     * Adds low-rank updates to what linear layers gave: for each row t of a run with updates, {@code out[t, n] += scale * sum over r of B[n, r] *
+     * (sum over k of A[r, k] * x[t, k])} for each output that update {@code number} has a B for. Rows of runs without updates, and outputs
+     * without a B, stay as they are.
+     *
+     * @param outs [rows, N] each, in the order of {@link LowRankSource.Up#output}
+     * @param x [rows, K]
+     * @param number of the update in each run's {@link LowRankUpdates}; those that lack it are passed over
+     */
+    void addLowRank(Tensor[] outs, Tensor x, LowRankRuns runs, int number);
+
+    /**
      * Rotary position embedding in place: in each head, each pair (a, b) of the first R elements becomes {@code (a cos - b sin, b cos + a
      * sin)}, where R is twice the number of the plan's inverse frequencies; elements behind R stay. Source: RoFormer, arXiv 2104.09864.
      *

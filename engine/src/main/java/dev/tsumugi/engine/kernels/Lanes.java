@@ -115,6 +115,17 @@ final class Lanes {
         return loadWidened(address).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
     }
 
+    /** Finite numbers rounded to bfloat16, ties to even; writes half a vector's bytes. */
+    static void storeBFloat16(FloatVector vector, long address) {
+        IntVector bits = vector.reinterpretAsInts();
+        IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+        ((ShortVector) bits.add(odd)
+                        .add(0x7fff)
+                        .lanewise(VectorOperators.LSHR, 16)
+                        .convertShape(VectorOperators.I2S, HALF_S, 0))
+                .intoMemorySegment(ALL, address, ORDER);
+    }
+
     /** Finite half-precision numbers, subnormals included, by moving their bits and correcting the exponent's bias. */
     static FloatVector loadFloat16(long address) {
         return loadWidened(address)

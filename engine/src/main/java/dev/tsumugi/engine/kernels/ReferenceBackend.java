@@ -3,6 +3,8 @@ package dev.tsumugi.engine.kernels;
 import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Scalar Java in one thread: for tests and doubts, never chosen by {@code auto}. */
 public final class ReferenceBackend extends HostBackend {
@@ -32,6 +34,11 @@ public final class ReferenceBackend extends HostBackend {
             System.arraycopy(row, 0, values, n * inputs, inputs);
         }
         return new ReferenceKernels.FloatWeight(outputs, inputs, values);
+    }
+
+    @Override
+    public LowRankUpdates prepareLowRank(List<@Nullable LowRankSource> sources) {
+        return new ReferenceLowRank(sources);
     }
 
     @Override

@@ -142,6 +142,17 @@ final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public void addLowRank(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        Sizes.requireRuns(runs, number);
+        for (int i = 0; i < runs.count(); i++) {
+            LowRankUpdates updates = runs.updates()[i];
+            if (updates != null) {
+                ReferenceLowRank.of(updates).add(number, outs, x, runs.starts()[i], runs.starts()[i + 1]);
+            }
+        }
+    }
+
+    @Override
     public void rope(Tensor x, BatchPlan plan, int heads, int headSize, RopeLayout layout) {
         HostBatchPlan p = HostBatchPlan.of(plan);
         int pairs = p.rotaryPairs;

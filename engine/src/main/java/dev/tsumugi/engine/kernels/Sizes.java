@@ -77,6 +77,23 @@ final class Sizes {
         }
     }
 
+    static void requireRuns(LowRankRuns runs, int number) {
+        for (LowRankUpdates updates : runs.updates()) {
+            if (updates != null && (number < 0 || number >= updates.count())) {
+                throw new IllegalArgumentException(
+                        "update " + number + " is outside of an adapter of " + updates.count());
+            }
+        }
+    }
+
+    static void requireLowRank(Tensor[] outs, int output, int outputs, Tensor x, int inputs, int rows) {
+        if (output >= outs.length) {
+            throw new IllegalArgumentException("output " + output + " is outside of " + outs.length);
+        }
+        require("out", outs[output], (long) rows * outputs);
+        require("x", x, (long) rows * inputs);
+    }
+
     static void requireRope(Tensor x, HostBatchPlan plan, int heads, int headSize) {
         require("x", x, (long) plan.tokens() * heads * headSize);
         if (2 * plan.rotaryPairs > headSize) {

@@ -2,6 +2,8 @@ package dev.tsumugi.engine.kernels;
 
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The processor through the Vector API. Other backends for the processor hold one of these for what they do not do better themselves.
@@ -35,6 +37,12 @@ public final class VectorBackend extends HostBackend {
     @Override
     public Weight prepare(Tensor matrix) {
         return PanelMatrix.pack(matrix, team);
+    }
+
+    /** Under {@link Precision#FAST} rounded to bfloat16, because a batch of several adapters is bound by reading them. */
+    @Override
+    public LowRankUpdates prepareLowRank(List<@Nullable LowRankSource> sources) {
+        return VectorLowRank.pack(sources, kernels.precision() == Precision.FAST);
     }
 
     @Override

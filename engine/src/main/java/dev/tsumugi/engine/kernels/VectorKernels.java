@@ -26,6 +26,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
     private final VectorAttention attention;
     private final QuantizedRows quantized = new QuantizedRows();
     private final Scratch[] scratch;
+    private final LowRankProduct lowRank;
 
     VectorKernels(ThreadTeam team, Precision precision) {
         this.team = team;
@@ -35,6 +36,11 @@ final class VectorKernels implements Kernels, AutoCloseable {
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
+        lowRank = new LowRankProduct(team, scratch);
+    }
+
+    Precision precision() {
+        return precision;
     }
 
     @Override
@@ -183,6 +189,11 @@ final class VectorKernels implements Kernels, AutoCloseable {
                 }
             }
         });
+    }
+
+    @Override
+    public void addLowRank(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        lowRank.add(outs, x, runs, number);
     }
 
     private static int share(int items, int tasks, int task) {
@@ -339,7 +350,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
         }
     }
 
-    private static long address(Tensor tensor) {
+    static long address(Tensor tensor) {
         MemorySegment segment = tensor.memory().segment();
         if (!segment.isNative() || !segment.scope().isAlive()) {
             throw new IllegalArgumentException("the tensor is not in open memory of this backend");

@@ -4,15 +4,31 @@ import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.LowRankRuns;
+import dev.tsumugi.engine.kernels.LowRankSource;
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What the forward passes of all families share: embedding in front, output rows through norm and head behind. */
 abstract class CausalModel implements LanguageModel {
+    /** The groups of a layer, by their index in {@link #groups}. */
+    static final int ATTENTION_IN = 0;
+
+    static final int ATTENTION_OUT = 1;
+    static final int MLP_IN = 2;
+    static final int MLP_OUT = 3;
+    private static final int GROUPS = 4;
+
     final ModelConfig config;
     final Kernels kernels;
     final WeightLoader loader;
@@ -57,13 +73,65 @@ abstract class CausalModel implements LanguageModel {
 
     abstract EmbeddingTable embeddings();
 
-    /** Runs all layers over {@code x} [T, C] in place. */
-    abstract void layers(Tensor x, BatchPlan plan, PagedCache cache);
+    /**
+     * Runs all layers over {@code x} [T, C] in place.
+     *
+     * @param adapters by token; null when no token has one
+     */
+    abstract void layers(Tensor x, BatchPlan plan, PagedCache cache, @Nullable LowRankRuns adapters);
+
+    /** What adapters can change in one layer: {@link #ATTENTION_IN}, {@link #ATTENTION_OUT}, {@link #MLP_IN}, {@link #MLP_OUT}. */
+    abstract List<LinearGroup> groups(int layer);
+
+    abstract LinearGroup headGroup();
 
     /** {@code out} may be {@code x}. */
     abstract void finalNorm(Tensor out, Tensor x, int rows);
 
     abstract Weight head();
+
+    /** Groups of all layers, one layer behind another, and the head's. */
+    private List<LinearGroup> allGroups() {
+        List<LinearGroup> groups = new ArrayList<>();
+        for (int i = 0; i < config.layers(); i++) {
+            groups.addAll(groups(i));
+        }
+        groups.add(headGroup());
+        return groups;
+    }
+
+    /** Adds what the adapters add to the linear layers of one group, whose outputs are in {@code outs}. */
+    final void adapt(LowRankRuns adapters, int layer, int group, Tensor x, Tensor... outs) {
+        kernels.addLowRank(outs, x, adapters, layer * GROUPS + group);
+    }
+
+    @Override
+    public final Map<String, Shape> adaptableModules() {
+        Map<String, Shape> modules = new LinkedHashMap<>();
+        allGroups().forEach(group -> modules.putAll(group.modules()));
+        return Collections.unmodifiableMap(modules);
+    }
+
+    @Override
+    public final LowRankUpdates prepareAdapter(Map<String, LowRankPair> pairs) {
+        Map<String, Shape> modules = adaptableModules();
+        pairs.forEach((name, pair) -> {
+            Shape shape = modules.get(name);
+            if (shape == null) {
+                throw new IllegalArgumentException("this model has no linear layer " + name);
+            }
+            Shape a = pair.a().shape();
+            Shape b = pair.b().shape();
+            if (a.rank() != 2 || b.rank() != 2 || a.get(1) != shape.get(1) || b.get(0) != shape.get(0)) {
+                throw new IllegalArgumentException(
+                        "layer " + name + " has shape " + shape + ", its adapter A " + a + " and B " + b
+                                + "; they must be [rank, " + shape.get(1) + "] and [" + shape.get(0) + ", rank]");
+            }
+        });
+        List<@Nullable LowRankSource> sources = new ArrayList<>();
+        allGroups().forEach(group -> sources.add(group.source(pairs)));
+        return backend.prepareLowRank(sources);
+    }
 
     @Override
     public final ModelConfig config() {
@@ -104,7 +172,7 @@ abstract class CausalModel implements LanguageModel {
                 inverseFrequencies)) {
             kernels.embed(x, plan, embeddings());
             probe.see(Probe.Point.EMBEDDING, 0, x, tokens, config.hiddenSize());
-            layers(x, plan, PagedKvCache.of(cache));
+            layers(x, plan, PagedKvCache.of(cache), AdapterRuns.ofTokens(batch));
             if (outputs == 0) {
                 return;
             }
@@ -114,6 +182,10 @@ abstract class CausalModel implements LanguageModel {
             probe.see(Probe.Point.FINAL_NORM, 0, rows, outputs, config.hiddenSize());
             Tensor out = logitRows.rows(outputs);
             kernels.linear(out, rows, outputs, head(), null);
+            LowRankRuns adapters = AdapterRuns.ofOutputs(batch);
+            if (adapters != null) {
+                adapt(adapters, config.layers(), 0, rows, out);
+            }
             backend.download(out, logits, outputs * config.vocabularySize());
         }
     }

@@ -2,13 +2,17 @@ package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.model.LinearGroup.Projection;
 import dev.tsumugi.engine.model.ModelConfig.Activation;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * GPT-NeoX (rinna, open-calm, Pythia): layer norms and linears with bias, partial rotary embedding, GELU; attention and feed-forward read the
@@ -113,7 +117,28 @@ final class GptNeoxModel extends CausalModel {
     }
 
     @Override
-    void layers(Tensor x, BatchPlan plan, PagedCache cache) {
+    List<LinearGroup> groups(int layer) {
+        String name = "gpt_neox.layers." + layer + ".";
+        int hidden = config.hiddenSize();
+        int headsWidth = config.heads() * config.headSize();
+        return List.of(
+                LinearGroup.of(hidden, fused(name, 0), fused(name, 1), fused(name, 2)),
+                LinearGroup.of(headsWidth, Projection.whole(name + "attention.dense", hidden)),
+                LinearGroup.of(hidden, Projection.whole(name + "mlp.dense_h_to_4h", config.intermediateSize())),
+                LinearGroup.of(config.intermediateSize(), Projection.whole(name + "mlp.dense_4h_to_h", hidden)));
+    }
+
+    private Projection fused(String layer, int part) {
+        return Projection.part(layer + "attention.query_key_value", part, config.heads(), config.headSize());
+    }
+
+    @Override
+    LinearGroup headGroup() {
+        return LinearGroup.of(config.hiddenSize(), Projection.whole("embed_out", config.vocabularySize()));
+    }
+
+    @Override
+    void layers(Tensor x, BatchPlan plan, PagedCache cache, @Nullable LowRankRuns adapters) {
         int t = plan.tokens();
         int c = config.hiddenSize();
         int h = config.heads();
@@ -131,11 +156,17 @@ final class GptNeoxModel extends CausalModel {
             apply(q, norm, t, layer.query);
             apply(k, norm, t, layer.key);
             apply(v, norm, t, layer.value);
+            if (adapters != null) {
+                adapt(adapters, i, ATTENTION_IN, norm, q, k, v);
+            }
             kernels.rope(q, plan, h, d, ropeLayout);
             kernels.rope(k, plan, h, d, ropeLayout);
             kernels.storeKeysValues(cache, i, plan, k, v);
             kernels.attention(attention, q, cache, i, plan, h, config.slidingWindow(), attentionScale);
             apply(add, attention, t, layer.output);
+            if (adapters != null) {
+                adapt(adapters, i, ATTENTION_OUT, attention, add);
+            }
             probe.see(Probe.Point.ATTENTION_OUT, i, add, t, c);
             if (config.parallelResidual()) {
                 // The feed-forward block reads the stream as it was before attention added to it.
@@ -146,8 +177,14 @@ final class GptNeoxModel extends CausalModel {
                 normalize(norm, x, t, layer.mlpNorm);
             }
             apply(up, norm, t, layer.up);
+            if (adapters != null) {
+                adapt(adapters, i, MLP_IN, norm, up);
+            }
             activate(up, t * config.intermediateSize());
             apply(add, up, t, layer.down);
+            if (adapters != null) {
+                adapt(adapters, i, MLP_OUT, up, add);
+            }
             probe.see(Probe.Point.MLP_OUT, i, add, t, c);
             kernels.add(x, add, t * c);
             probe.see(Probe.Point.LAYER_OUT, i, x, t, c);

@@ -1,5 +1,9 @@
 package dev.tsumugi.engine.model;
 
+import dev.tsumugi.engine.kernels.LowRankUpdates;
+import dev.tsumugi.engine.tensor.Shape;
+import java.util.Map;
+
 /**
  * Weights of one model on one backend, and the forward pass over them. Immutable and shared; per-request state is in the {@link KvCache}.
  * One thread at a time calls {@link #forward}.
@@ -24,6 +28,18 @@ public interface LanguageModel extends AutoCloseable {
      * @param logits [R][V] row-major, R = {@code batch.outputs().length}; longer arrays are left untouched behind that
      */
     void forward(Batch batch, KvCache cache, float[] logits);
+
+    /** Linear layers that an adapter can change: Hugging Face name without {@code .weight}, and shape [N, K]; layer by layer, the head last. */
+    Map<String, Shape> adaptableModules();
+
+    /**
+     * Brings an adapter to where this model computes. May be called while another thread runs {@link #forward}. What comes back is closed before
+     * the model, and never while a batch with it runs; the host tensors are not needed afterwards.
+     *
+     * @param pairs by name of the linear layer
+     * @throws IllegalArgumentException when this model has no such layer, or a shape does not fit it
+     */
+    LowRankUpdates prepareAdapter(Map<String, LowRankPair> pairs);
 
     /** Frees the weights; caches are closed by their owners before. */
     @Override

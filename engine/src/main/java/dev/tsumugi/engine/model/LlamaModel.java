@@ -2,11 +2,14 @@ package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.model.LinearGroup.Projection;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,7 +103,37 @@ final class LlamaModel extends CausalModel {
     }
 
     @Override
-    void layers(Tensor x, BatchPlan plan, PagedCache cache) {
+    List<LinearGroup> groups(int layer) {
+        String name = "model.layers." + layer + ".";
+        int hidden = config.hiddenSize();
+        int intermediate = config.intermediateSize();
+        return List.of(
+                LinearGroup.of(
+                        hidden,
+                        rotated(name + "self_attn.q_proj", config.heads()),
+                        rotated(name + "self_attn.k_proj", config.keyValueHeads()),
+                        Projection.whole(name + "self_attn.v_proj", config.keyValueHeads() * config.headSize())),
+                LinearGroup.of(config.heads() * config.headSize(), Projection.whole(name + "self_attn.o_proj", hidden)),
+                LinearGroup.of(
+                        hidden,
+                        Projection.whole(name + "mlp.gate_proj", intermediate),
+                        Projection.whole(name + "mlp.up_proj", intermediate)),
+                LinearGroup.of(intermediate, Projection.whole(name + "mlp.down_proj", hidden)));
+    }
+
+    private Projection rotated(String module, int heads) {
+        return ropeLayout == RopeLayout.NEIGHBOURS
+                ? Projection.interleaved(module, heads, config.headSize())
+                : Projection.whole(module, heads * config.headSize());
+    }
+
+    @Override
+    LinearGroup headGroup() {
+        return LinearGroup.of(config.hiddenSize(), Projection.whole("lm_head", config.vocabularySize()));
+    }
+
+    @Override
+    void layers(Tensor x, BatchPlan plan, PagedCache cache, @Nullable LowRankRuns adapters) {
         int t = plan.tokens();
         int c = config.hiddenSize();
         int h = config.heads();
@@ -121,6 +154,9 @@ final class LlamaModel extends CausalModel {
             kernels.linear(q, norm, t, layer.query, layer.queryBias);
             kernels.linear(k, norm, t, layer.key, layer.keyBias);
             kernels.linear(v, norm, t, layer.value, layer.valueBias);
+            if (adapters != null) {
+                adapt(adapters, i, ATTENTION_IN, norm, q, k, v);
+            }
             if (layer.queryNorm != null) {
                 kernels.rmsNorm(q, q, t * h, d, layer.queryNorm, epsilon);
             }
@@ -132,14 +168,23 @@ final class LlamaModel extends CausalModel {
             kernels.storeKeysValues(cache, i, plan, k, v);
             kernels.attention(attention, q, cache, i, plan, h, config.slidingWindow(), attentionScale);
             kernels.linear(add, attention, t, layer.output, layer.outputBias);
+            if (adapters != null) {
+                adapt(adapters, i, ATTENTION_OUT, attention, add);
+            }
             probe.see(Probe.Point.ATTENTION_OUT, i, add, t, c);
             kernels.add(x, add, t * c);
 
             kernels.rmsNorm(norm, x, t, c, layer.mlpNorm, epsilon);
             kernels.linear(gate, norm, t, layer.gate, null);
             kernels.linear(up, norm, t, layer.up, null);
+            if (adapters != null) {
+                adapt(adapters, i, MLP_IN, norm, gate, up);
+            }
             kernels.swiGlu(gate, gate, up, t * config.intermediateSize());
             kernels.linear(add, gate, t, layer.down, null);
+            if (adapters != null) {
+                adapt(adapters, i, MLP_OUT, gate, add);
+            }
             probe.see(Probe.Point.MLP_OUT, i, add, t, c);
             kernels.add(x, add, t * c);
             probe.see(Probe.Point.LAYER_OUT, i, x, t, c);

@@ -1,8 +1,10 @@
 package dev.tsumugi.engine.model;
 
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Sequences of equal length that are fed to a model together, over a cache whose blocks are dealt out crosswise. */
 final class Conversation implements AutoCloseable {
@@ -10,6 +12,7 @@ final class Conversation implements AutoCloseable {
     private final KvCache cache;
     private final int[][] blockTables;
     private final int sequences;
+    private @Nullable LowRankUpdates[] adapters = {};
     private int length;
 
     Conversation(LanguageModel model, int sequences, int maxTokens, int blockTokens) {
@@ -27,6 +30,12 @@ final class Conversation implements AutoCloseable {
                 blockTables[s][i] = free.removeLast();
             }
         }
+    }
+
+    /** From here on the sequences run with these adapters; null: none. */
+    Conversation with(@Nullable LowRankUpdates... ofSequences) {
+        adapters = ofSequences;
+        return this;
     }
 
     /**
@@ -52,7 +61,7 @@ final class Conversation implements AutoCloseable {
         }
         int vocabulary = model.config().vocabularySize();
         float[] logits = new float[total * vocabulary];
-        model.forward(new Batch(tokens, positions, rows, blockTables, outputs), cache, logits);
+        model.forward(new Batch(tokens, positions, rows, blockTables, outputs, adapters), cache, logits);
         length += count;
         float[][] perToken = new float[total][];
         for (int t = 0; t < total; t++) {

@@ -1,10 +1,14 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
 import dev.tsumugi.engine.model.LanguageModel;
+import dev.tsumugi.engine.model.LowRankPair;
 import dev.tsumugi.engine.model.ModelConfig;
+import dev.tsumugi.engine.tensor.Shape;
 import java.util.Arrays;
+import java.util.Map;
 
 /**
  * A language model that keeps each token itself in the cache where others keep its key and value, and whose next token is a function of all
@@ -92,6 +96,16 @@ final class RecallingModel implements LanguageModel {
             Arrays.fill(logits, from, from + config.vocabularySize(), 0);
             logits[from + after(seen, seen.length)] = 5;
         }
+    }
+
+    @Override
+    public Map<String, Shape> adaptableModules() {
+        return Map.of();
+    }
+
+    @Override
+    public LowRankUpdates prepareAdapter(Map<String, LowRankPair> pairs) {
+        throw new IllegalArgumentException("nothing here can be adapted");
     }
 
     @Override

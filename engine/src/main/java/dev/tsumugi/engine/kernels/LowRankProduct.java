@@ -1,0 +1,280 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.kernels.VectorLowRank.Part;
+import dev.tsumugi.engine.kernels.VectorLowRank.Update;
+import dev.tsumugi.engine.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Low-rank updates by the Vector API. A task takes some rows of one run through A and B, so that no thread waits for another in between; what a
+ * row gets does not depend on the rows beside it.
+ */
+final class LowRankProduct {
+    /** Rows that share each load of A and B. */
+    private static final int GRAIN = 4;
+    /** Most rows of a task: their shrunk values stay in the first-level cache. */
+    private static final int MOST_ROWS = 32;
+    /** Tasks per thread that even out runs of different length. */
+    private static final int TASKS_PER_THREAD = 2;
+    /** Multiplications below which waking other threads costs more than they save. */
+    private static final long SMALL = 1 << 15;
+
+    private final ThreadTeam team;
+    private final Scratch[] scratch;
+
+    LowRankProduct(ThreadTeam team, Scratch[] scratch) {
+        this.team = team;
+        this.scratch = scratch;
+    }
+
+    /** As {@link Kernels#addLowRank}. */
+    void add(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        long work = check(outs, x, runs, number);
+        if (work == 0) {
+            return;
+        }
+        long in = VectorKernels.address(x);
+        long[] out = new long[outs.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = VectorKernels.address(outs[i]);
+        }
+        if (work < SMALL) {
+            for (int run = 0; run < runs.count(); run++) {
+                addRows(out, in, runs, run, number, runs.starts()[run], runs.starts()[run + 1], 0);
+            }
+            return;
+        }
+        int share = runs.rows() / (team.size() * TASKS_PER_THREAD) + GRAIN - 1 & -GRAIN;
+        int rows = Math.clamp(share, GRAIN, MOST_ROWS);
+        int tasks = 0;
+        for (int run = 0; run < runs.count(); run++) {
+            tasks += tasks(runs, run, rows);
+        }
+        team.run(tasks, (task, member) -> {
+            int run = 0;
+            int index = task;
+            for (int count = tasks(runs, 0, rows); index >= count; count = tasks(runs, run, rows)) {
+                index -= count;
+                run++;
+            }
+            int from = runs.starts()[run] + index * rows;
+            addRows(out, in, runs, run, number, from, Math.min(from + rows, runs.starts()[run + 1]), member);
+        });
+    }
+
+    private static int tasks(LowRankRuns runs, int run, int rows) {
+        return runs.updates()[run] == null ? 0 : (runs.starts()[run + 1] - runs.starts()[run] + rows - 1) / rows;
+    }
+
+    /** Checks all sizes. Returns how many multiplications there are to do. */
+    private static long check(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        Sizes.requireRuns(runs, number);
+        long work = 0;
+        for (int run = 0; run < runs.count(); run++) {
+            LowRankUpdates updates = runs.updates()[run];
+            Update update = updates == null ? null : VectorLowRank.of(updates).update(number);
+            if (update == null) {
+                continue;
+            }
+            long perRow = (long) update.rows() * update.inputs();
+            for (Part part : update.parts()) {
+                Sizes.requireLowRank(outs, part.output(), part.outputs(), x, update.inputs(), runs.starts()[run + 1]);
+                perRow += (long) part.rank() * part.outputs();
+            }
+            work += perRow * (runs.starts()[run + 1] - runs.starts()[run]);
+        }
+        return work;
+    }
+
+    private void addRows(long[] out, long x, LowRankRuns runs, int run, int number, int from, int end, int member) {
+        LowRankUpdates updates = runs.updates()[run];
+        if (updates == null || from == end) {
+            return;
+        }
+        VectorLowRank adapter = VectorLowRank.of(updates);
+        Update update = adapter.update(number);
+        if (update == null) {
+            return;
+        }
+        int rows = end - from;
+        long shrunk = scratch[member].address((long) rows * update.rows() * Lanes.FLOAT_BYTES);
+        shrink(x + (long) from * update.inputs() * Lanes.FLOAT_BYTES, rows, update, adapter.half(), shrunk);
+        for (Part part : update.parts()) {
+            long stride = part.outputs() * Lanes.FLOAT_BYTES;
+            expand(out[part.output()] + from * stride, stride, rows, part, update.rows(), adapter.half(), shrunk);
+        }
+    }
+
+    /** {@code shrunk[t, r] = scale[r] * sum over k of x[t, k] * a[r, k]}. */
+    private static void shrink(long x, int rows, Update update, boolean half, long shrunk) {
+        int inputs = update.inputs();
+        long xStride = inputs * Lanes.FLOAT_BYTES;
+        long aStride = update.width() * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
+        long stride = update.rows() * Lanes.FLOAT_BYTES;
+        for (int r = 0; r < update.rows(); r += VectorLowRank.ROWS) {
+            long a = update.address() + r * aStride;
+            long to = shrunk + r * Lanes.FLOAT_BYTES;
+            float scale0 = update.scales()[r];
+            float scale1 = update.scales()[r + 1];
+            int t = 0;
+            for (; t + GRAIN <= rows; t += GRAIN) {
+                shrinkFour(x + t * xStride, xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride, stride);
+            }
+            for (; t < rows; t++) {
+                shrinkOne(x + t * xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride);
+            }
+        }
+    }
+
+    private static void shrinkFour(
+            long x,
+            long xStride,
+            int inputs,
+            long a,
+            long aStride,
+            boolean half,
+            float scale0,
+            float scale1,
+            long out,
+            long outStride) {
+        FloatVector first0 = FloatVector.zero(Lanes.F);
+        FloatVector first1 = first0;
+        FloatVector first2 = first0;
+        FloatVector first3 = first0;
+        FloatVector second0 = first0;
+        FloatVector second1 = first0;
+        FloatVector second2 = first0;
+        FloatVector second3 = first0;
+        int whole = inputs / Lanes.L * Lanes.L;
+        int k = 0;
+        for (; k < whole; k += Lanes.L) {
+            FloatVector row0 = element(a, k, half);
+            FloatVector row1 = element(a + aStride, k, half);
+            long at = x + k * Lanes.FLOAT_BYTES;
+            FloatVector x0 = Lanes.load(at);
+            FloatVector x1 = Lanes.load(at + xStride);
+            FloatVector x2 = Lanes.load(at + 2 * xStride);
+            FloatVector x3 = Lanes.load(at + 3 * xStride);
+            first0 = row0.fma(x0, first0);
+            second0 = row1.fma(x0, second0);
+            first1 = row0.fma(x1, first1);
+            second1 = row1.fma(x1, second1);
+            first2 = row0.fma(x2, first2);
+            second2 = row1.fma(x2, second2);
+            first3 = row0.fma(x3, first3);
+            second3 = row1.fma(x3, second3);
+        }
+        if (k < inputs) {
+            FloatVector row0 = element(a, k, half);
+            FloatVector row1 = element(a + aStride, k, half);
+            long at = x + k * Lanes.FLOAT_BYTES;
+            int rest = inputs - k;
+            FloatVector x0 = Lanes.load(at, rest);
+            FloatVector x1 = Lanes.load(at + xStride, rest);
+            FloatVector x2 = Lanes.load(at + 2 * xStride, rest);
+            FloatVector x3 = Lanes.load(at + 3 * xStride, rest);
+            first0 = row0.fma(x0, first0);
+            second0 = row1.fma(x0, second0);
+            first1 = row0.fma(x1, first1);
+            second1 = row1.fma(x1, second1);
+            first2 = row0.fma(x2, first2);
+            second2 = row1.fma(x2, second2);
+            first3 = row0.fma(x3, first3);
+            second3 = row1.fma(x3, second3);
+        }
+        store(first0, second0, scale0, scale1, out);
+        store(first1, second1, scale0, scale1, out + outStride);
+        store(first2, second2, scale0, scale1, out + 2 * outStride);
+        store(first3, second3, scale0, scale1, out + 3 * outStride);
+    }
+
+    private static void shrinkOne(
+            long x, int inputs, long a, long aStride, boolean half, float scale0, float scale1, long out) {
+        FloatVector first = FloatVector.zero(Lanes.F);
+        FloatVector second = first;
+        for (int k = 0; k < inputs; k += Lanes.L) {
+            FloatVector value = Lanes.load(x + k * Lanes.FLOAT_BYTES, inputs - k);
+            first = element(a, k, half).fma(value, first);
+            second = element(a + aStride, k, half).fma(value, second);
+        }
+        store(first, second, scale0, scale1, out);
+    }
+
+    private static void store(FloatVector first, FloatVector second, float scale0, float scale1, long out) {
+        Lanes.setFloat(out, Lanes.sum(first) * scale0);
+        Lanes.setFloat(out + Lanes.FLOAT_BYTES, Lanes.sum(second) * scale1);
+    }
+
+    /** {@code out[t, n] += sum over r of shrunk[t, r] * b[n, r]}. */
+    private static void expand(
+            long out, long outStride, int rows, Part part, int shrunkRows, boolean half, long shrunk) {
+        long stride = shrunkRows * Lanes.FLOAT_BYTES;
+        long from = shrunk + part.firstRow() * Lanes.FLOAT_BYTES;
+        long panelBytes = (long) part.rank() * Lanes.PANEL * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
+        for (int panel = 0; panel < part.panels(); panel++) {
+            long b = part.address() + panel * panelBytes;
+            int valid = Math.min(Lanes.PANEL, part.outputs() - panel * Lanes.PANEL);
+            long to = out + (long) panel * Lanes.PANEL * Lanes.FLOAT_BYTES;
+            int t = 0;
+            for (; t + GRAIN <= rows; t += GRAIN) {
+                expandFour(b, part.rank(), half, from + t * stride, stride, to + t * outStride, outStride, valid);
+            }
+            for (; t < rows; t++) {
+                expandOne(b, part.rank(), half, from + t * stride, to + t * outStride, valid);
+            }
+        }
+    }
+
+    private static void expandFour(
+            long b, int rank, boolean half, long shrunk, long stride, long out, long outStride, int valid) {
+        FloatVector low0 = Lanes.load(out, valid);
+        FloatVector low1 = Lanes.load(out + outStride, valid);
+        FloatVector low2 = Lanes.load(out + 2 * outStride, valid);
+        FloatVector low3 = Lanes.load(out + 3 * outStride, valid);
+        long behind = out + Lanes.VECTOR_BYTES;
+        int rest = Math.max(valid - Lanes.L, 0);
+        FloatVector high0 = Lanes.load(behind, rest);
+        FloatVector high1 = Lanes.load(behind + outStride, rest);
+        FloatVector high2 = Lanes.load(behind + 2 * outStride, rest);
+        FloatVector high3 = Lanes.load(behind + 3 * outStride, rest);
+        for (int r = 0; r < rank; r++) {
+            FloatVector low = element(b, r * Lanes.PANEL, half);
+            FloatVector high = element(b, r * Lanes.PANEL + Lanes.L, half);
+            long value = shrunk + r * Lanes.FLOAT_BYTES;
+            FloatVector h0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value));
+            low0 = low.fma(h0, low0);
+            high0 = high.fma(h0, high0);
+            FloatVector h1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + stride));
+            low1 = low.fma(h1, low1);
+            high1 = high.fma(h1, high1);
+            FloatVector h2 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + 2 * stride));
+            low2 = low.fma(h2, low2);
+            high2 = high.fma(h2, high2);
+            FloatVector h3 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + 3 * stride));
+            low3 = low.fma(h3, low3);
+            high3 = high.fma(h3, high3);
+        }
+        PanelProduct.finish(low0, high0, out, valid, false);
+        PanelProduct.finish(low1, high1, out + outStride, valid, false);
+        PanelProduct.finish(low2, high2, out + 2 * outStride, valid, false);
+        PanelProduct.finish(low3, high3, out + 3 * outStride, valid, false);
+    }
+
+    private static void expandOne(long b, int rank, boolean half, long shrunk, long out, int valid) {
+        FloatVector low = Lanes.load(out, valid);
+        FloatVector high = Lanes.load(out + Lanes.VECTOR_BYTES, Math.max(valid - Lanes.L, 0));
+        for (int r = 0; r < rank; r++) {
+            FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(shrunk + r * Lanes.FLOAT_BYTES));
+            low = element(b, r * Lanes.PANEL, half).fma(value, low);
+            high = element(b, r * Lanes.PANEL + Lanes.L, half).fma(value, high);
+        }
+        PanelProduct.finish(low, high, out, valid, false);
+    }
+
+    /** One kind is used in a process, so the processor never meets the choice. */
+    private static FloatVector element(long address, int index, boolean half) {
+        return half
+                ? Lanes.loadBFloat16(address + (long) index * Short.BYTES)
+                : Lanes.load(address + index * Lanes.FLOAT_BYTES);
+    }
+}
