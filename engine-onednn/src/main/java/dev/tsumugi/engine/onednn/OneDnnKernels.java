@@ -25,6 +25,11 @@ final class OneDnnKernels implements Kernels {
     }
 
     @Override
+    public int alikeRows() {
+        return Math.min(MIN_ROWS - 1, vector.alikeRows());
+    }
+
+    @Override
     public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
         if (!(weight instanceof OneDnnWeight both)) {
             throw new IllegalArgumentException("the weight is of another backend");

@@ -145,4 +145,9 @@ public interface Kernels {
      * @param x [T, width]
      */
     void gatherOutputs(Tensor out, Tensor x, BatchPlan plan, int width);
+
+    /** Batches of up to so many tokens give each of them the bits that it gets alone. */
+    default int alikeRows() {
+        return Integer.MAX_VALUE;
+    }
 }

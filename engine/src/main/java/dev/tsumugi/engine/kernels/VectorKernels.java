@@ -53,6 +53,11 @@ final class VectorKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public int alikeRows() {
+        return precision == Precision.FAST ? WIDENED_ROWS - 1 : Integer.MAX_VALUE;
+    }
+
+    @Override
     public BatchPlan plan(
             int[] tokens,
             int[] positions,

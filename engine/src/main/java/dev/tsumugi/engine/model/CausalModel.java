@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** What the forward passes of all families share: embedding in front, output rows through norm and head behind. */
@@ -33,6 +34,7 @@ abstract class CausalModel implements LanguageModel {
     final Kernels kernels;
     final WeightLoader loader;
     Probe probe = Probe.NONE;
+    private BooleanSupplier abandoned = () -> false;
 
     private final Backend backend;
     private final DType cacheStorage;
@@ -84,6 +86,11 @@ abstract class CausalModel implements LanguageModel {
     abstract List<LinearGroup> groups(int layer);
 
     abstract LinearGroup headGroup();
+
+    /** Whether the pass in progress is to end before its next layer. */
+    final boolean isAbandoned() {
+        return abandoned.getAsBoolean();
+    }
 
     /** {@code out} may be {@code x}. */
     abstract void finalNorm(Tensor out, Tensor x, int rows);
@@ -151,7 +158,13 @@ abstract class CausalModel implements LanguageModel {
     }
 
     @Override
-    public final void forward(Batch batch, KvCache cache, float[] logits) {
+    public final int alikeRows() {
+        return kernels.alikeRows();
+    }
+
+    @Override
+    public final boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned) {
+        this.abandoned = abandoned;
         int tokens = batch.size();
         int outputs = batch.outputs().length;
         if ((long) outputs * config.vocabularySize() > logits.length) {
@@ -159,7 +172,7 @@ abstract class CausalModel implements LanguageModel {
                     + " logits do not fit an array of " + logits.length);
         }
         if (tokens == 0) {
-            return;
+            return true;
         }
         Tensor x = residual.rows(tokens);
         try (BatchPlan plan = kernels.plan(
@@ -173,8 +186,11 @@ abstract class CausalModel implements LanguageModel {
             kernels.embed(x, plan, embeddings());
             probe.see(Probe.Point.EMBEDDING, 0, x, tokens, config.hiddenSize());
             layers(x, plan, PagedKvCache.of(cache), AdapterRuns.ofTokens(batch));
+            if (isAbandoned()) {
+                return false;
+            }
             if (outputs == 0) {
-                return;
+                return true;
             }
             Tensor rows = outputRows.rows(outputs);
             kernels.gatherOutputs(rows, x, plan, config.hiddenSize());
@@ -187,6 +203,7 @@ abstract class CausalModel implements LanguageModel {
                 adapt(adapters, config.layers(), 0, rows, out);
             }
             backend.download(out, logits, outputs * config.vocabularySize());
+            return true;
         }
     }
 

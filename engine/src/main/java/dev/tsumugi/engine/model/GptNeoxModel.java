@@ -150,7 +150,7 @@ final class GptNeoxModel extends CausalModel {
         Tensor attention = attended.rows(t);
         Tensor add = added.rows(t);
         Tensor up = ups.rows(t);
-        for (int i = 0; i < layers.length; i++) {
+        for (int i = 0; i < layers.length && !isAbandoned(); i++) {
             Layer layer = layers[i];
             normalize(norm, x, t, layer.attentionNorm);
             apply(q, norm, t, layer.query);

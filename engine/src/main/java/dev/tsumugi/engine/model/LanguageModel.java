@@ -3,6 +3,7 @@ package dev.tsumugi.engine.model;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.tensor.Shape;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /**
  * Weights of one model on one backend, and the forward pass over them. Immutable and shared; per-request state is in the {@link KvCache}.
@@ -27,7 +28,20 @@ public interface LanguageModel extends AutoCloseable {
      *
      * @param logits [R][V] row-major, R = {@code batch.outputs().length}; longer arrays are left untouched behind that
      */
-    void forward(Batch batch, KvCache cache, float[] logits);
+    default void forward(Batch batch, KvCache cache, float[] logits) {
+        boolean unused = forward(batch, cache, logits, () -> false);
+    }
+
+    /**
+     * As {@link #forward(Batch, KvCache, float[])}, but stops between two layers when {@code abandoned} says so; keys and values of the batch
+     * and the logits are then undefined.
+     *
+     * @return whether it ran to the end
+     */
+    boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned);
+
+    /** Batches of up to so many tokens give each of them the bits that it gets alone. */
+    int alikeRows();
 
     /** Linear layers that an adapter can change: Hugging Face name without {@code .weight}, and shape [N, K]; layer by layer, the head last. */
     Map<String, Shape> adaptableModules();

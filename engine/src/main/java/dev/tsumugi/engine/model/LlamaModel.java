@@ -148,7 +148,7 @@ final class LlamaModel extends CausalModel {
         Tensor add = added.rows(t);
         Tensor gate = gates.rows(t);
         Tensor up = ups.rows(t);
-        for (int i = 0; i < layers.length; i++) {
+        for (int i = 0; i < layers.length && !isAbandoned(); i++) {
             Layer layer = layers[i];
             kernels.rmsNorm(norm, x, t, c, layer.attentionNorm, epsilon);
             kernels.linear(q, norm, t, layer.query, layer.queryBias);

@@ -50,17 +50,21 @@ final class Answer {
         this.listener = listener;
         this.endTokens = request.ignoreEnd() ? Set.of() : endTokens;
         int[] prompt = request.prompt();
-        sequence = new Sequence(prompt, limits.blockTokens(), "");
+        lengthLimit = (int) Math.min(limits.contextLength(), (long) prompt.length + request.maxTokens());
+        sequence = new Sequence(prompt, limits.blockTokens(), "", request.tenant(), lengthLimit);
         sampler = new Sampler(request.sampling(), seed, prompt);
         detokenizer = tokenizer.detokenizer(true);
         stops = new StopStrings(request.stop());
-        lengthLimit = (int) Math.min(limits.contextLength(), (long) prompt.length + request.maxTokens());
         mailbox = new Mailbox(listeners);
         submitted = now;
     }
 
     Generation generation() {
         return generation;
+    }
+
+    String tenant() {
+        return request.tenant();
     }
 
     Sequence sequence() {

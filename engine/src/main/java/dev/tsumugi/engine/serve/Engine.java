@@ -7,6 +7,8 @@ import dev.tsumugi.engine.serve.Scheduler.Share;
 import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +17,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +33,9 @@ public final class Engine implements AutoCloseable {
 
     private static final Duration LISTENERS_LAST_CALL = Duration.ofSeconds(5);
 
+    /** A step of fewer tokens is over soon anyway. */
+    private static final int WORTH_ABANDONING = 16;
+
     private final LanguageModel model;
     private final Tokenizer tokenizer;
     private final Set<Integer> endTokens;
@@ -40,20 +44,25 @@ public final class Engine implements AutoCloseable {
     private final KvCache cache;
     private final BlockPool pool;
     private final Scheduler scheduler;
+    private final Speculation speculation;
     private final Map<Sequence, Answer> answers = new IdentityHashMap<>();
     private final LinkedBlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
-    private final AtomicInteger unfinished = new AtomicInteger();
     private final SecureRandom seeds = new SecureRandom();
     private final ExecutorService listeners = Executors.newVirtualThreadPerTaskExecutor();
     private final Thread thread;
     private final Object admission = new Object();
+    private final Map<String, Integer> unfinishedByTenant = new HashMap<>();
     private volatile boolean closing;
     private volatile EngineStatus status;
     private float[] logits = new float[0];
+    private int unfinished;
+    private boolean abandonedLast;
     private long steps;
     private long computedTokens;
     private long cachedTokens;
     private long generatedTokens;
+    private long guessedTokens;
+    private long rightGuesses;
     private long failures;
 
     /**
@@ -81,6 +90,7 @@ public final class Engine implements AutoCloseable {
         this.clock = clock;
         pool = new BlockPool(limits.cacheBlocks());
         scheduler = new Scheduler(pool, limits.maxBatchTokens(), limits.maxRunning());
+        speculation = new Speculation(limits.maxGuesses(), model.alikeRows());
         cache = model.newCache(limits.cacheBlocks(), limits.blockTokens());
         status = snapshot();
         thread = Thread.ofPlatform().daemon().name("tsumugi-engine").unstarted(this::loop);
@@ -99,7 +109,7 @@ public final class Engine implements AutoCloseable {
      *
      * @throws PromptTooLongException when the prompt leaves no room for an answer
      * @throws IllegalArgumentException for a token id that the model does not have
-     * @throws QueueFullException when too many requests are unfinished
+     * @throws QueueFullException when too many requests are unfinished, of all or of this tenant
      * @throws IllegalStateException after {@link #close}
      */
     public Generation submit(GenerationRequest request, GenerationListener listener) {
@@ -109,10 +119,15 @@ public final class Engine implements AutoCloseable {
                 throw new IllegalStateException("the engine is closed");
             }
             int most = limits.maxRunning() + limits.maxQueued();
-            if (unfinished.get() >= most) {
-                throw new QueueFullException(most);
+            if (unfinished >= most) {
+                throw QueueFullException.ofEngine(most);
             }
-            unfinished.incrementAndGet();
+            int ofTenant = unfinishedByTenant.getOrDefault(request.tenant(), 0);
+            if (ofTenant >= limits.maxPerTenant()) {
+                throw QueueFullException.ofTenant(limits.maxPerTenant());
+            }
+            unfinished++;
+            unfinishedByTenant.put(request.tenant(), ofTenant + 1);
             Answer answer = new Answer(
                     request, listener, tokenizer, endTokens, limits, seeds.nextLong(), listeners, clock.getAsLong());
             inbox.add(() -> admit(answer));
@@ -189,7 +204,16 @@ public final class Engine implements AutoCloseable {
                 cachedTokens += answer.cachedTokens();
             }
         }
-        return shares;
+        return speculation.appliesTo(shares) ? guess(shares) : shares;
+    }
+
+    private List<Share> guess(List<Share> shares) {
+        int[] guesses = speculation.guesses(shares);
+        List<Share> longer = new ArrayList<>();
+        for (int i = 0; i < guesses.length; i++) {
+            longer.add(scheduler.withGuesses(shares.get(i), guesses[i]));
+        }
+        return longer;
     }
 
     private boolean run(List<Share> shares) {
@@ -198,33 +222,53 @@ public final class Engine implements AutoCloseable {
         if (logits.length < needed) {
             logits = new float[needed];
         }
+        boolean decoding = speculation.appliesTo(shares);
+        long begin = clock.getAsLong();
         try {
-            model.forward(batch, cache, logits);
+            // Never twice running, so that who comes and goes quickly cannot keep the others from their tokens.
+            boolean mayAbandon = !abandonedLast;
+            abandonedLast = !model.forward(batch, cache, logits, () -> mayAbandon && isInVain(shares));
         } catch (RuntimeException | Error e) {
             log.error("a step of {} tokens failed; {} requests fail with it", batch.size(), shares.size(), e);
             shares.forEach(share -> fail(answer(share), "the model failed: " + e.getMessage(), e));
             return false;
+        }
+        if (abandonedLast) {
+            return false;
+        }
+        if (decoding) {
+            speculation.measured(batch.size(), clock.getAsLong() - begin);
         }
         steps++;
         computedTokens += batch.size();
         return true;
     }
 
+    /** Whether most of the step in progress is for requests that are over: then their memory is free, and the others go on, the sooner without it. */
+    private boolean isInVain(List<Share> shares) {
+        if (closing) {
+            return true;
+        }
+        long now = clock.getAsLong();
+        int rows = 0;
+        int inVain = 0;
+        for (Share share : shares) {
+            rows += share.rows();
+            inVain += answer(share).interrupted(now) == null ? 0 : share.rows();
+        }
+        return inVain >= WORTH_ABANDONING && inVain * 2 > rows;
+    }
+
     private void apply(List<Share> shares) {
-        int vocabulary = model.config().vocabularySize();
         long now = clock.getAsLong();
         int row = 0;
         for (Share share : shares) {
             Answer answer = answer(share);
-            boolean yields = share.yieldsToken();
+            int outputs = share.outputs();
             scheduler.computed(share);
-            if (!yields) {
-                continue;
-            }
-            int from = row++ * vocabulary;
+            guessedTokens += share.guesses();
             try {
-                FinishReason reason = answer.choose(logits, from, vocabulary, now);
-                generatedTokens++;
+                FinishReason reason = choose(answer, share, outputs, row, now);
                 if (reason != null) {
                     finish(answer, reason, now);
                 }
@@ -232,7 +276,27 @@ public final class Engine implements AutoCloseable {
                 log.error("a request fails at its next token", e);
                 fail(answer, "no token could be chosen: " + e.getMessage(), e);
             }
+            row += outputs;
         }
+    }
+
+    /** Chooses the token of each row in turn, as long as the row's own token, a guess, was the one chosen before it. */
+    private @Nullable FinishReason choose(Answer answer, Share share, int outputs, int firstRow, long now) {
+        int vocabulary = model.config().vocabularySize();
+        for (int i = 0; i < outputs; i++) {
+            FinishReason reason = answer.choose(logits, (firstRow + i) * vocabulary, vocabulary, now);
+            generatedTokens++;
+            if (reason != null) {
+                return reason;
+            }
+            if (i == share.guesses() || !share.sequence().lastWasGuessed()) {
+                break;
+            }
+            rightGuesses++;
+            scheduler.computedGuess(share);
+        }
+        scheduler.settle(share);
+        return null;
     }
 
     private Answer answer(Share share) {
@@ -257,7 +321,10 @@ public final class Engine implements AutoCloseable {
     private void release(Answer answer) {
         answers.remove(answer.sequence());
         scheduler.remove(answer.sequence());
-        unfinished.decrementAndGet();
+        synchronized (admission) {
+            unfinished--;
+            unfinishedByTenant.merge(answer.tenant(), -1, (a, b) -> a + b == 0 ? null : a + b);
+        }
     }
 
     private EngineStatus snapshot() {
@@ -270,6 +337,8 @@ public final class Engine implements AutoCloseable {
                 computedTokens,
                 cachedTokens,
                 generatedTokens,
+                guessedTokens,
+                rightGuesses,
                 scheduler.preemptions(),
                 failures);
     }

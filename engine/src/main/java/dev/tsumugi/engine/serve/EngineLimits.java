@@ -11,10 +11,20 @@ import dev.tsumugi.engine.model.LanguageModel;
  * @param maxBatchTokens tokens computed in one step: the longer, the faster prompts are read and the longer others wait for their next token
  * @param maxRunning sequences computed side by side
  * @param maxQueued requests that wait beyond those; more are refused
+ * @param maxPerTenant unfinished requests of one tenant; more are refused
+ * @param maxGuesses tokens guessed ahead for one sequence in one step; 0: no speculation
  */
 public record EngineLimits(
-        int contextLength, int cacheBlocks, int blockTokens, int maxBatchTokens, int maxRunning, int maxQueued) {
+        int contextLength,
+        int cacheBlocks,
+        int blockTokens,
+        int maxBatchTokens,
+        int maxRunning,
+        int maxQueued,
+        int maxPerTenant,
+        int maxGuesses) {
     private static final int BLOCK_TOKENS = 16;
+    private static final int GUESSES = 8;
 
     /** @throws IllegalArgumentException when they contradict each other */
     public EngineLimits {
@@ -27,10 +37,28 @@ public record EngineLimits(
                     + " tokens cannot hold one context of " + contextLength
                     + "; give it more memory or shorten the context");
         }
+        if (maxPerTenant < 1 || maxGuesses < 0) {
+            throw new IllegalArgumentException(
+                    maxPerTenant + " requests of a tenant and " + maxGuesses + " guesses are too few");
+        }
         if (maxBatchTokens < maxRunning) {
             throw new IllegalArgumentException(
                     "maxBatchTokens " + maxBatchTokens + " is below maxRunning " + maxRunning);
         }
+    }
+
+    /** Limits in which one tenant may fill the queue. */
+    public EngineLimits(
+            int contextLength, int cacheBlocks, int blockTokens, int maxBatchTokens, int maxRunning, int maxQueued) {
+        this(
+                contextLength,
+                cacheBlocks,
+                blockTokens,
+                maxBatchTokens,
+                maxRunning,
+                maxQueued,
+                Integer.MAX_VALUE,
+                GUESSES);
     }
 
     /**
@@ -50,18 +78,32 @@ public record EngineLimits(
     }
 
     public EngineLimits withContextLength(int value) {
-        return new EngineLimits(value, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, maxQueued);
+        return new EngineLimits(
+                value, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, maxQueued, maxPerTenant, maxGuesses);
     }
 
     public EngineLimits withMaxBatchTokens(int value) {
-        return new EngineLimits(contextLength, cacheBlocks, blockTokens, value, maxRunning, maxQueued);
+        return new EngineLimits(
+                contextLength, cacheBlocks, blockTokens, value, maxRunning, maxQueued, maxPerTenant, maxGuesses);
     }
 
     public EngineLimits withMaxRunning(int value) {
-        return new EngineLimits(contextLength, cacheBlocks, blockTokens, maxBatchTokens, value, maxQueued);
+        return new EngineLimits(
+                contextLength, cacheBlocks, blockTokens, maxBatchTokens, value, maxQueued, maxPerTenant, maxGuesses);
     }
 
     public EngineLimits withMaxQueued(int value) {
-        return new EngineLimits(contextLength, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, value);
+        return new EngineLimits(
+                contextLength, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, value, maxPerTenant, maxGuesses);
+    }
+
+    public EngineLimits withMaxPerTenant(int value) {
+        return new EngineLimits(
+                contextLength, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, maxQueued, value, maxGuesses);
+    }
+
+    public EngineLimits withMaxGuesses(int value) {
+        return new EngineLimits(
+                contextLength, cacheBlocks, blockTokens, maxBatchTokens, maxRunning, maxQueued, maxPerTenant, value);
     }
 }

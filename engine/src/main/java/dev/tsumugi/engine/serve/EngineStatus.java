@@ -10,7 +10,9 @@ package dev.tsumugi.engine.serve;
  * @param computedTokens tokens that went through the model
  * @param cachedTokens tokens of prompts that were found in the cache
  * @param generatedTokens tokens chosen
- * @param preemptions how often a request gave its blocks back for an older one
+ * @param guessedTokens tokens that were guessed and computed ahead
+ * @param rightGuesses how many of these were generated then
+ * @param preemptions how often a request gave its blocks back for another one
  * @param failures requests that ended by {@link GenerationListener#onFailure}
  */
 public record EngineStatus(
@@ -22,5 +24,7 @@ public record EngineStatus(
         long computedTokens,
         long cachedTokens,
         long generatedTokens,
+        long guessedTokens,
+        long rightGuesses,
         long preemptions,
         long failures) {}

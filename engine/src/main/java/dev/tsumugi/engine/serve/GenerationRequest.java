@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param logprobs how many of the most likely tokens to report at each step; -1: report none, 0: the chosen one alone
  * @param ignoreEnd go on behind the model's end tokens, to {@code maxTokens}
  * @param timeout from submission to the last token; null: none
+ * @param tenant on whose behalf; tenants that compete get equal parts of the engine, whatever each of them asks for
  */
 public record GenerationRequest(
         int[] prompt,
@@ -23,7 +24,8 @@ public record GenerationRequest(
         List<String> stop,
         int logprobs,
         boolean ignoreEnd,
-        @Nullable Duration timeout) {
+        @Nullable Duration timeout,
+        String tenant) {
 
     private static final int MOST_STOP_STRINGS = 16;
     private static final int LONGEST_STOP_STRING = 1024;
@@ -58,27 +60,31 @@ public record GenerationRequest(
 
     /** A greedy answer of up to {@code maxTokens}. */
     public static GenerationRequest of(int[] prompt, int maxTokens) {
-        return new GenerationRequest(prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null);
+        return new GenerationRequest(prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null, "");
     }
 
     public GenerationRequest withSampling(SamplingSettings value) {
-        return new GenerationRequest(prompt, value, maxTokens, stop, logprobs, ignoreEnd, timeout);
+        return new GenerationRequest(prompt, value, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant);
     }
 
     public GenerationRequest withStop(List<String> value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, value, logprobs, ignoreEnd, timeout);
+        return new GenerationRequest(prompt, sampling, maxTokens, value, logprobs, ignoreEnd, timeout, tenant);
     }
 
     public GenerationRequest withLogprobs(int value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, ignoreEnd, timeout);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, ignoreEnd, timeout, tenant);
     }
 
     public GenerationRequest withIgnoreEnd(boolean value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, value, timeout);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, value, timeout, tenant);
     }
 
     public GenerationRequest withTimeout(@Nullable Duration value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value, tenant);
+    }
+
+    public GenerationRequest withTenant(String value) {
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, value);
     }
 
     @Override

@@ -56,6 +56,25 @@ class BatchInvarianceTests {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"gguf/tiny-llama-mixed.gguf", "tiny-llama/config.json"})
+    void roundedActivationsGiveTheSameBitsAloneAndInSmallPasses(String path) {
+        int[][] ids = {new Random(4).ints(LENGTH, 0, 320).toArray()};
+        try (Backend backend = new VectorBackend(2, Precision.FAST);
+                LanguageModel model = LanguageModels.load(open(path), backend, DType.F32);
+                Conversation one = new Conversation(model, 1, LENGTH, 16);
+                Conversation few = new Conversation(model, 1, LENGTH, 16)) {
+            assertThat(model.alikeRows()).isGreaterThan(1);
+            for (int from = 0, chunk = 1; from < LENGTH; from += chunk, chunk = from % model.alikeRows() + 1) {
+                chunk = Math.min(chunk, LENGTH - from);
+                float[][] together = few.feed(ids, from, chunk);
+                for (int i = 0; i < chunk; i++) {
+                    assertThat(together[i]).as("token " + (from + i)).containsExactly(one.feed(ids, from + i, 1)[0]);
+                }
+            }
+        }
+    }
+
     private static ModelFiles open(String path) {
         return path.endsWith(".gguf")
                 ? GgufModelFiles.open(Golden.path(path))

@@ -124,6 +124,29 @@ class LoadedModelTests {
     }
 
     @Test
+    void guessing_changes_no_token_alone_batched_or_preempted() throws Exception {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            requests.add(request(prompt(i, 20 + 9 * i), 100));
+        }
+        requests.add(request(prompt(0, 40), 100)
+                .withSampling(SamplingSettings.atTemperature(0.3).withSeed(5)));
+        EngineLimits plain = limits(64, 200, 1).withMaxGuesses(0);
+        List<int[]> without = answers(plain, false, requests);
+        assertThat(answers(plain.withMaxGuesses(8), false, requests))
+                .as("alone")
+                .containsExactlyElementsOf(without);
+        assertThat(answers(limits(64, 40, 8), true, requests)).as("batched").containsExactlyElementsOf(without);
+        assertThat(answers(limits(15, 16, 8), true, requests)).as("preempted").containsExactlyElementsOf(without);
+        try (Engine engine = model.startEngine(plain.withMaxGuesses(8))) {
+            for (GenerationRequest request : requests) {
+                engine.submit(request).result().get(60, SECONDS);
+            }
+            assertThat(engine.status().rightGuesses()).isGreaterThan(50);
+        }
+    }
+
+    @Test
     void an_answer_after_a_prefix_hit_is_that_after_a_miss() throws Exception {
         try (Engine engine = model.startEngine(limits(32, 64, 4))) {
             int[] prompt = prompt(9, 70);

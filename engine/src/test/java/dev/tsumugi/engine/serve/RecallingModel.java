@@ -9,6 +9,7 @@ import dev.tsumugi.engine.model.ModelConfig;
 import dev.tsumugi.engine.tensor.Shape;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /**
  * A language model that keeps each token itself in the cache where others keep its key and value, and whose next token is a function of all
@@ -16,9 +17,16 @@ import java.util.Map;
  */
 final class RecallingModel implements LanguageModel {
     private final ModelConfig config;
+    private final int period;
     private volatile Runnable beforeStep = () -> {};
 
     RecallingModel(int vocabulary, int contextLength) {
+        this(vocabulary, contextLength, 0);
+    }
+
+    /** @param period mostly says what it read or said so many tokens before; 0: never */
+    RecallingModel(int vocabulary, int contextLength, int period) {
+        this.period = period;
         config = new ModelConfig(
                 ModelConfig.Family.LLAMA,
                 "recalling",
@@ -51,7 +59,11 @@ final class RecallingModel implements LanguageModel {
         for (int i = 0; i < length; i++) {
             hash = hash * 31 + tokens[i] * 7 + i;
         }
-        return Math.floorMod(hash ^ (hash >>> 15), config.vocabularySize());
+        int mixed = hash ^ (hash >>> 15);
+        if (period > 0 && length >= period && mixed % 8 != 0) {
+            return tokens[length - period];
+        }
+        return Math.floorMod(mixed, config.vocabularySize());
     }
 
     int[] answer(int[] prompt, int count) {
@@ -78,8 +90,16 @@ final class RecallingModel implements LanguageModel {
     }
 
     @Override
-    public void forward(Batch batch, KvCache cache, float[] logits) {
+    public int alikeRows() {
+        return Integer.MAX_VALUE;
+    }
+
+    @Override
+    public boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned) {
         beforeStep.run();
+        if (abandoned.getAsBoolean()) {
+            return false;
+        }
         TokenCache memory = (TokenCache) cache;
         for (int row = 0; row < batch.size(); row++) {
             int[] table = batch.blockTables()[batch.sequences()[row]];
@@ -96,6 +116,7 @@ final class RecallingModel implements LanguageModel {
             Arrays.fill(logits, from, from + config.vocabularySize(), 0);
             logits[from + after(seen, seen.length)] = 5;
         }
+        return true;
     }
 
     @Override
