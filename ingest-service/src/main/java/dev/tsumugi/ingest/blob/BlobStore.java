@@ -17,6 +17,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -32,6 +33,7 @@ public final class BlobStore {
     private static final Logger log = LoggerFactory.getLogger(BlobStore.class);
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
     private static final String TEMPORARY = ".incoming";
+    private static final String CONDEMNED = ".condemned";
 
     private final Path folder;
     private final Clock clock;
@@ -41,6 +43,7 @@ public final class BlobStore {
         this.folder = folder.toAbsolutePath();
         this.clock = clock;
         Files.createDirectories(this.folder.resolve(TEMPORARY));
+        Files.createDirectories(this.folder.resolve(CONDEMNED));
     }
 
     /** @param hash SHA-256 in hex */
@@ -78,21 +81,37 @@ public final class BlobStore {
         }
     }
 
-    private synchronized void publish(Path temporary, String hash) throws IOException {
+    private void publish(Path temporary, String hash) throws IOException {
         Path target = path(hash);
-        if (Files.exists(target)) {
-            Files.setLastModifiedTime(target, FileTime.from(clock.instant()));
+        if (renew(target)) {
             return;
         }
         Path directory = folder(hash);
         Files.createDirectories(directory);
         Files.setLastModifiedTime(temporary, FileTime.from(clock.instant()));
+        move(temporary, target);
+        sync(directory);
+    }
+
+    /** False when there is no such file, or another process has just taken it away. */
+    private boolean renew(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return false;
+        }
         try {
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            Files.setLastModifiedTime(file, FileTime.from(clock.instant()));
+            return true;
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    private void move(Path from, Path to) throws IOException {
+        try {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
         } catch (AtomicMoveNotSupportedException e) {
             throw new IOException("the file system of " + folder + " cannot rename atomically; use a local one", e);
         }
-        sync(directory);
     }
 
     /** The rename itself must survive a power failure; where a folder cannot be synced (Windows), the system does it by itself. */
@@ -105,40 +124,86 @@ public final class BlobStore {
     }
 
     /** The file of a blob, to be read only; empty when there is none, or {@code hash} is no SHA-256 in hex. */
-    public Optional<Path> find(String hash) {
+    public Optional<Path> find(String hash) throws IOException {
         if (!HASH.matcher(hash).matches()) {
             return Optional.empty();
         }
         Path path = path(hash);
+        if (!Files.isRegularFile(path)) {
+            putBack(hash);
+        }
         return Files.isRegularFile(path) ? Optional.of(path) : Optional.empty();
     }
 
     /**
-     * Deletes blobs that are older than {@code grace} and that nothing refers to, and leftovers of interrupted uploads.
+     * Deletes blobs that are older than {@code grace} and that nothing refers to, and leftovers of interrupted uploads. Whoever shares the
+     * folder may store the same content, and write a reference to it down, at any moment in between. So a blob is first set aside, where
+     * {@link #find} still finds it and {@link #store} does not take it for stored, and deleted after another {@code grace}, if nothing refers
+     * to it then.
      *
-     * @param grace time in which a new blob is safe, so that whoever stored it can write the reference down
+     * @param grace time in which a new blob is safe, so that whoever stored it can write the reference down; longer than clocks differ
      * @return how many blobs were deleted
      */
     public int collect(Duration grace, Predicate<String> isReferenced) throws IOException {
         Instant limit = clock.instant().minus(grace);
         int deleted = 0;
-        try (Stream<Path> files = Files.walk(folder, 2)) {
-            for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
-                String name = file.getFileName().toString();
-                boolean leftover = file.startsWith(folder.resolve(TEMPORARY));
-                if (isOlder(file, limit)
-                        && (leftover || HASH.matcher(name).matches() && !isReferenced.test(name))
-                        && deleteIfStillOld(file, limit)) {
+        for (Path file : filesUnder(folder.resolve(CONDEMNED))) {
+            String hash = file.getFileName().toString();
+            if (isOlder(file, limit)) {
+                if (isReferenced.test(hash)) {
+                    putBack(hash);
+                } else if (Files.deleteIfExists(file)) {
                     deleted++;
                 }
+            }
+        }
+        for (Path file : filesUnder(folder)) {
+            String name = file.getFileName().toString();
+            if (!isOlder(file, limit)) {
+                continue;
+            }
+            if (file.startsWith(folder.resolve(TEMPORARY))) {
+                Files.deleteIfExists(file);
+            } else if (file.equals(folder.resolve(name.substring(0, 2)).resolve(name))
+                    && HASH.matcher(name).matches()
+                    && !isReferenced.test(name)) {
+                setAside(name, limit);
             }
         }
         return deleted;
     }
 
-    /** Looks once more under the lock: the same content may just have been stored again. */
-    private synchronized boolean deleteIfStillOld(Path file, Instant limit) throws IOException {
-        return isOlder(file, limit) && Files.deleteIfExists(file);
+    private static List<Path> filesUnder(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder, 2)) {
+            return files.filter(Files::isRegularFile).toList();
+        }
+    }
+
+    private void setAside(String hash, Instant limit) throws IOException {
+        Path aside = aside(hash);
+        try {
+            move(path(hash), aside);
+            if (isOlder(aside, limit)) {
+                Files.setLastModifiedTime(aside, FileTime.from(clock.instant()));
+            } else {
+                // Somebody stored it again just before the move.
+                putBack(hash);
+            }
+        } catch (NoSuchFileException e) {
+            log.debug("another process has moved blob {}", hash);
+        }
+    }
+
+    private void putBack(String hash) throws IOException {
+        Path aside = aside(hash);
+        if (renew(aside)) {
+            try {
+                Files.createDirectories(folder(hash));
+                move(aside, path(hash));
+            } catch (NoSuchFileException e) {
+                log.debug("another process has moved blob {}", hash);
+            }
+        }
     }
 
     private static boolean isOlder(Path file, Instant limit) throws IOException {
@@ -151,6 +216,10 @@ public final class BlobStore {
 
     private Path path(String hash) {
         return folder(hash).resolve(hash);
+    }
+
+    private Path aside(String hash) {
+        return folder.resolve(CONDEMNED).resolve(hash);
     }
 
     private Path folder(String hash) {
