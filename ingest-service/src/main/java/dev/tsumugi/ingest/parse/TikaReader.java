@@ -52,7 +52,8 @@ final class TikaReader {
         Metadata metadata = new Metadata();
         try (TikaInputStream in = TikaInputStream.get(file)) {
             Parser parser = type == DocumentType.PDF ? new PDFParser() : new OOXMLParser();
-            parser.parse(in, new XhtmlBlocks(text, limits.maxCharacters()), metadata, context());
+            parser.parse(
+                    in, new XhtmlBlocks(text, limits.maxCharacters(), type == DocumentType.XLSX), metadata, context());
         } catch (EncryptedDocumentException e) {
             throw encrypted(e);
         } catch (WriteLimitReachedException e) {

@@ -10,6 +10,8 @@ import org.xml.sax.helpers.DefaultHandler;
 /**
  * Turns the XHTML events that Tika's parsers give into blocks. It also ends a parse: it throws as soon as the thread is interrupted or the
  * text grows too long, so a parser that still writes stops.
+ *
+ * <p>In a spreadsheet the first row of each sheet with more than one cell names the columns, and so heads the rows below it.
  */
 final class XhtmlBlocks extends DefaultHandler {
     private static final Set<String> SKIPPED = Set.of("head", "script", "style");
@@ -28,18 +30,25 @@ final class XhtmlBlocks extends DefaultHandler {
             "dd",
             "tbody",
             "thead");
+    private static final String CELL_END = " | ";
+    /** Below the name of the sheet. */
+    private static final int COLUMN_NAMES = 6;
+
     private static final Set<String> PAGES = Set.of("page", "slide-content");
 
     private final DocumentTextBuilder document;
     private final int maxCharacters;
+    private final boolean spreadsheet;
     private final BlockText block = new BlockText();
     private Kind kind = Kind.PARAGRAPH;
     private int level;
     private int page;
     private int skipDepth;
     private int rowDepth;
+    private boolean columnsNamed;
 
-    XhtmlBlocks(DocumentTextBuilder document, int maxCharacters) {
+    XhtmlBlocks(DocumentTextBuilder document, int maxCharacters, boolean spreadsheet) {
+        this.spreadsheet = spreadsheet;
         this.document = document;
         this.maxCharacters = maxCharacters;
     }
@@ -54,6 +63,7 @@ final class XhtmlBlocks extends DefaultHandler {
         String style = attributes.getValue("class");
         if (style != null && PAGES.contains(style)) {
             page++;
+            columnsNamed = false;
         }
         if (rowDepth > 0 && !name.equals("tr")) {
             // Paragraphs inside a cell are one cell.
@@ -87,7 +97,7 @@ final class XhtmlBlocks extends DefaultHandler {
         }
         if (rowDepth > 0) {
             if (name.equals("td") || name.equals("th")) {
-                block.append(" | ");
+                block.append(CELL_END);
             } else if (name.equals("tr")) {
                 rowDepth--;
                 close();
@@ -133,6 +143,11 @@ final class XhtmlBlocks extends DefaultHandler {
         String text = block.take();
         if (kind == Kind.TABLE_ROW) {
             text = CleanText.row(text);
+            if (spreadsheet && !columnsNamed && text.contains(CELL_END)) {
+                columnsNamed = true;
+                kind = Kind.HEADING;
+                level = COLUMN_NAMES;
+            }
         }
         document.add(kind, level, page, text);
         kind = Kind.PARAGRAPH;

@@ -116,6 +116,28 @@ public final class TestFiles {
         }
     }
 
+    /** A sheet with a line of its own above its columns, and many rows. */
+    public static byte[] longXlsx(int rows) throws IOException {
+        try (XSSFWorkbook workbook = new XSSFWorkbook();
+                ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+            var sheet = workbook.createSheet("Readings");
+            sheet.createRow(0).createCell(0).setCellValue("As of 31 March");
+            var head = sheet.createRow(1);
+            head.createCell(0).setCellValue("Pump");
+            head.createCell(1).setCellValue("Pressure in bar");
+            for (int i = 0; i < rows; i++) {
+                var row = sheet.createRow(2 + i);
+                row.createCell(0).setCellValue("Pump number " + i);
+                row.createCell(1).setCellValue(i + 0.5);
+            }
+            var notes = workbook.createSheet("Notes").createRow(0);
+            notes.createCell(0).setCellValue("Author");
+            notes.createCell(1).setCellValue("Remark");
+            workbook.write(out);
+            return out.toByteArray();
+        }
+    }
+
     /** A Word file of some 100 kB whose text unpacks to 30 MB. */
     public static byte[] bomb() throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
