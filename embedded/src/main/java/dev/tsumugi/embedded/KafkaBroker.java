@@ -205,7 +205,7 @@ final class KafkaBroker {
 
     void stop() {
         if (process != null) {
-            process.stop(Duration.ofSeconds(20));
+            process.stop(Duration.ofSeconds(18));
         }
     }
 }

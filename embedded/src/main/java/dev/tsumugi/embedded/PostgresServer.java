@@ -304,7 +304,7 @@ final class PostgresServer {
 
     void stop() {
         if (process != null) {
-            process.stop(Duration.ofSeconds(30));
+            process.stop(Duration.ofSeconds(18));
         }
     }
 }

@@ -4,11 +4,10 @@ import dev.tsumugi.embedded.EmbeddedKafka;
 import dev.tsumugi.embedded.EmbeddedPostgres;
 import dev.tsumugi.embedded.Ports;
 import dev.tsumugi.embedded.downloads.Downloads;
+import dev.tsumugi.launcher.runtime.RunningParts.Stage;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -36,10 +35,7 @@ public final class Platform implements AutoCloseable {
     private final Map<String, String> environment;
     private final StartListener listener;
     private final PlatformRecord.Hold hold;
-    /** What is running, the last one first; also the monitor of {@link #closed}. */
-    private final Deque<AutoCloseable> running = new ArrayDeque<>();
-
-    private boolean closed;
+    private final RunningParts running = new RunningParts();
     private boolean newKey;
 
     private Platform(
@@ -135,6 +131,7 @@ public final class Platform implements AutoCloseable {
 
     private EmbeddedPostgres startPostgres(Path programs) {
         return timed(
+                Stage.SERVERS,
                 "PostgreSQL",
                 () -> EmbeddedPostgres.builder(home.postgres())
                         .installation(programs)
@@ -145,6 +142,7 @@ public final class Platform implements AutoCloseable {
 
     private EmbeddedKafka startKafka() {
         return timed(
+                Stage.SERVERS,
                 "Kafka",
                 () -> EmbeddedKafka.builder(home.kafka())
                         .port(ports.kafka())
@@ -159,7 +157,7 @@ public final class Platform implements AutoCloseable {
         if (!service.isGateway()) {
             settings.put("server.address", "127.0.0.1");
         }
-        timed(service.title(), () -> {
+        timed(service.isGateway() ? Stage.GATEWAY : Stage.SERVICES, service.title(), () -> {
             try {
                 return service.start(settings);
             } catch (RuntimeException e) {
@@ -199,17 +197,14 @@ public final class Platform implements AutoCloseable {
         return HexFormat.of().formatHex(random);
     }
 
-    private <T extends AutoCloseable> T timed(String part, Supplier<T> start) {
+    private <T extends AutoCloseable> T timed(Stage stage, String part, Supplier<T> start) {
         long begin = System.nanoTime();
         T started = start.get();
-        synchronized (running) {
-            if (!closed) {
-                running.push(started);
-                listener.started(part, Duration.ofNanos(System.nanoTime() - begin));
-                return started;
-            }
+        if (running.add(stage, started)) {
+            listener.started(part, Duration.ofNanos(System.nanoTime() - begin));
+            return started;
         }
-        closeQuietly(started);
+        RunningParts.closeQuietly(started);
         throw new LaunchException("Tsumugi was stopped while it started.");
     }
 
@@ -225,16 +220,10 @@ public final class Platform implements AutoCloseable {
         }
     }
 
-    /** Stops the services, the gateway first, then Kafka and PostgreSQL. */
+    /** Stops the gateway, then the services, then Kafka and PostgreSQL; within a minute, whatever hangs. */
     @Override
     public void close() {
-        synchronized (running) {
-            if (closed) {
-                return;
-            }
-            closed = true;
-            running.forEach(Platform::closeQuietly);
-        }
+        running.close();
         hold.close();
     }
 
@@ -244,13 +233,5 @@ public final class Platform implements AutoCloseable {
             cause = cause.getCause();
         }
         return cause.getMessage() != null ? cause.getMessage() : cause.toString();
-    }
-
-    private static void closeQuietly(AutoCloseable part) {
-        try {
-            part.close();
-        } catch (Exception e) {
-            log.warn("{} did not stop cleanly", part, e);
-        }
     }
 }

@@ -17,7 +17,9 @@ import java.util.function.Predicate;
 
 /** The platform in a process of its own that outlives this one. */
 public final class PlatformProcess {
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(90);
+    /** A little more than the platform gives itself. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(100);
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 

@@ -26,6 +26,7 @@ public final class RecordWorkersFactory {
         properties.setAckMode(ContainerProperties.AckMode.MANUAL);
         properties.setAsyncAcks(true);
         properties.setPollTimeout(500);
+        properties.setShutdownTimeout(5_000);
         // Paused means that records are in work: look often whether they are done.
         properties.setPollTimeoutWhilePaused(Duration.ofMillis(10));
         ConcurrentMessageListenerContainer<String, byte[]> container =
