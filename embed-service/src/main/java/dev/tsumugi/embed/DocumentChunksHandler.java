@@ -51,18 +51,24 @@ class DocumentChunksHandler implements RecordHandler {
     @Override
     public void handle(ConsumerRecord<String, byte[]> record) throws Exception {
         DocumentChunks part = decode(record);
-        if (part.part() < 0 || part.part() >= part.parts()) {
+        if (!part.restricts() && (part.part() < 0 || part.part() >= part.parts())) {
             throw new InvalidEventException("part " + part.part() + " of " + part.parts() + " cannot be");
         }
-        List<byte @Nullable []> vectors = part.deleted() ? List.of() : vectors(part);
+        List<byte @Nullable []> vectors = part.chunks().isEmpty() ? List.of() : vectors(part);
         ChunkEmbeddings event =
                 new ChunkEmbeddings(ChunkEmbeddings.SCHEMA_VERSION, part, embeddings.indexGeneration(), vectors);
         publisher.sendAndWait(Topics.CHUNK_EMBEDDINGS, record.key(), event);
         // Parts of a document come in order, so after the last one all are embedded.
-        if (!part.deleted() && part.part() == part.parts() - 1) {
+        if (!part.deleted() && !part.restricts() && part.part() == part.parts() - 1) {
             int chunks = part.chunks().isEmpty() ? 0 : part.chunks().getLast().index() + 1;
             publishStatus(record.key(), part, DocumentState.EMBEDDED, chunks, null);
         }
+    }
+
+    @Override
+    public boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+        DocumentChunks part = decode(record);
+        return !part.deleted() && !part.restricts();
     }
 
     @Override
@@ -93,7 +99,7 @@ class DocumentChunksHandler implements RecordHandler {
 
     private List<byte @Nullable []> vectors(DocumentChunks part) throws Exception {
         // A first version cannot have been indexed before.
-        Set<String> known = part.version() <= 1 || part.chunks().isEmpty()
+        Set<String> known = part.version() <= 1
                 ? Set.of()
                 : knownChunks.of(
                         part.tenant(),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.tsumugi.contracts.DocumentKey;
 import dev.tsumugi.contracts.DocumentState;
 import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.api.EmbedRequest;
@@ -150,10 +151,22 @@ class EmbedServiceIT {
     @Test
     void a_deletion_is_passed_on_behind_the_chunks_before_it() {
         send(chunks("a", 1, 0, 1, 0, "word ".repeat(400), "short"));
-        send(new DocumentChunks(1, tenant, "a", 2, "", "", Map.of(), List.of(), true, 0, 1, List.of()));
+        send(DocumentChunks.deletion(new DocumentKey(tenant, "a"), 2));
         List<ChunkEmbeddings> parts = awaitParts("a", 2);
         assertThat(parts).extracting(part -> part.chunks().deleted()).containsExactly(false, true);
         assertThat(parts.getLast().vectors()).isEmpty();
+    }
+
+    @Test
+    void a_narrower_acl_is_passed_on_at_once_and_says_nothing_about_the_state() {
+        send(DocumentChunks.restriction(new DocumentKey(tenant, "a"), 2, List.of("hr")));
+        ChunkEmbeddings passed = awaitParts("a", 1).getFirst();
+        assertThat(passed.chunks().restricts()).isTrue();
+        assertThat(passed.chunks().acl()).containsExactly("hr");
+        assertThat(passed.vectors()).isEmpty();
+        send(chunks("a", 2, 0, 1, 0, "short"));
+        awaitStatus("a");
+        assertThat(statuses("a")).hasSize(1);
     }
 
     @Test
@@ -265,7 +278,19 @@ class EmbedServiceIT {
             chunks.add(new Chunk(firstIndex + i, 0, texts[i].length(), "hash of " + texts[i], "", texts[i]));
         }
         return new DocumentChunks(
-                1, tenant, documentId, version, "content", "Title", Map.of(), List.of(), false, part, parts, chunks);
+                1,
+                tenant,
+                documentId,
+                version,
+                "content",
+                "Title",
+                Map.of(),
+                List.of(),
+                false,
+                part,
+                parts,
+                chunks,
+                null);
     }
 
     private void send(DocumentChunks event) {

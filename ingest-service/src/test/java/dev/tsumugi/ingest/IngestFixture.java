@@ -123,6 +123,13 @@ final class IngestFixture implements AutoCloseable {
                         1, "Title", null, text, null, null, null, Map.of("department", "hr"), List.of())));
     }
 
+    RecordMetadata sendText(String key, String text, String... acl) {
+        return send(
+                key,
+                JSON.writeValueAsBytes(
+                        new DocumentIngest(1, "Title", null, text, null, null, null, Map.of(), List.of(acl))));
+    }
+
     void sendStatus(DocumentStatus status) {
         producer.send(new ProducerRecord<>(
                 Topics.DOCUMENT_STATUS, status.tenant() + "/" + status.documentId(), JSON.writeValueAsBytes(status)));

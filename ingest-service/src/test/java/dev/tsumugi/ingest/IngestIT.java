@@ -17,6 +17,7 @@ import dev.tsumugi.ingest.blob.BlobStore;
 import dev.tsumugi.ingest.parse.TestFiles;
 import dev.tsumugi.ingest.registry.DocumentContent;
 import dev.tsumugi.ingest.registry.DocumentRegistry;
+import dev.tsumugi.ingest.registry.RegisteredDocument;
 import dev.tsumugi.ingest.registry.Source;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.core.ThrowingRunnable;
@@ -264,6 +266,56 @@ class IngestIT {
     }
 
     @Test
+    void whom_a_version_does_not_name_loses_the_one_before_though_it_cannot_be_parsed() throws Exception {
+        byte[] pdf = TestFiles.pdf(List.of("Readable."));
+        ingest.put("narrowed", pdf, "application/pdf", "X-Tsumugi-Acl", "hr,sales");
+        awaitState("narrowed", 1, DocumentState.PARSED);
+
+        ingest.put("narrowed", java.util.Arrays.copyOf(pdf, pdf.length / 2), "application/pdf", "X-Tsumugi-Acl", "hr");
+
+        awaitState("narrowed", 2, DocumentState.FAILED);
+        DocumentChunks last = ingest.chunks("acme/narrowed").getLast();
+        assertThat(last.restricts()).isTrue();
+        assertThat(last.version()).isEqualTo(2);
+        assertThat(last.acl()).containsExactly("hr");
+    }
+
+    @Test
+    void a_record_that_is_refused_narrows_the_version_before_all_the_same_and_that_is_not_processed_again() {
+        ingest.sendText("acme/refused", "Secret plans.", "hr", "sales");
+        awaitState("refused", 1, DocumentState.PARSED);
+
+        ingest.send("acme/refused", utf8("{\"schemaVersion\": 1, \"acl\": [\"hr\"]}"));
+
+        awaitState("refused", 2, DocumentState.FAILED);
+        eventually(() -> assertThat(ingest.chunks("acme/refused").getLast()).satisfies(last -> {
+            assertThat(last.restricts()).isTrue();
+            assertThat(last.acl()).containsExactly("hr");
+        }));
+        DocumentRegistry registry = ingest.bean(DocumentRegistry.class);
+        assertThat(registry.find("refused", new DocumentRegistry.Reader("acme", List.of("sales"), false)))
+                .isEmpty();
+        assertThat(registry.find(new DocumentKey("acme", "refused"))
+                        .orElseThrow()
+                        .isLive())
+                .isFalse();
+        // An ACL that breaks the rules is none.
+        ingest.send("acme/refused", utf8("{\"schemaVersion\": 1, \"acl\": [\" \"]}"));
+        awaitState("refused", 3, DocumentState.FAILED);
+        assertThat(ingest.chunks("acme/refused").getLast().version()).isEqualTo(2);
+    }
+
+    @Test
+    void a_version_that_everyone_may_read_and_a_first_one_take_it_from_nobody() {
+        ingest.sendText("acme/widened", "First.", "hr");
+        ingest.sendText("acme/widened", "Second.");
+        awaitState("widened", 2, DocumentState.PARSED);
+        eventually(() -> assertThat(ingest.chunks("acme/widened"))
+                .extracting(DocumentChunks::restricts)
+                .containsExactly(false, false));
+    }
+
+    @Test
     void a_record_that_is_delivered_again_changes_nothing() {
         ingest.sendText("acme/redelivered", "First.");
         ingest.sendText("acme/redelivered", "Second.");
@@ -409,6 +461,48 @@ class IngestIT {
     }
 
     @Test
+    void of_two_who_upload_to_a_new_id_at_once_the_one_who_comes_late_is_refused() {
+        DocumentRegistry registry = ingest.bean(DocumentRegistry.class);
+        DocumentKey key = new DocumentKey("waiting", "contested");
+        DocumentRegistry.Reader alice = new DocumentRegistry.Reader("waiting", List.of("alice"), false);
+        DocumentRegistry.Reader bob = new DocumentRegistry.Reader("waiting", List.of("bob"), false);
+        assertThat(registry.isForeign(key, alice) || registry.isForeign(key, bob))
+                .as("both find the id free")
+                .isFalse();
+
+        assertThat(registry.expect(key, upload(), contentFor("alice"), alice)).isTrue();
+        assertThat(registry.expect(key, upload(), contentFor("bob"), bob)).isFalse();
+        assertThat(registry.cancelUpload(key, bob)).isFalse();
+        assertThat(registry.expect(key, upload(), contentFor("alice"), alice)).isTrue();
+        assertThat(registry.cancelUpload(key, alice)).isTrue();
+        assertThat(registry.find(key)).isEmpty();
+    }
+
+    @Test
+    void an_open_document_belongs_to_whom_the_waiting_upload_names() {
+        DocumentRegistry registry = ingest.bean(DocumentRegistry.class);
+        DocumentKey key = new DocumentKey("waiting", "claimed");
+        DocumentRegistry.Reader alice = new DocumentRegistry.Reader("waiting", List.of("alice"), false);
+        DocumentRegistry.Reader bob = new DocumentRegistry.Reader("waiting", List.of("bob"), false);
+        registry.begin(key, 0, contentFor(), new Source(0, 1, 1), null);
+        assertThat(registry.isForeign(key, bob)).isFalse();
+
+        assertThat(registry.expect(key, upload(), contentFor("alice"), alice)).isTrue();
+
+        assertThat(registry.isForeign(key, bob)).isTrue();
+        assertThat(registry.expect(key, upload(), contentFor("bob"), bob)).isFalse();
+        assertThat(registry.cancelUpload(key, alice)).isTrue();
+    }
+
+    private static RegisteredDocument.Upload upload() {
+        return new RegisteredDocument.Upload(UUID.randomUUID(), "hash", utf8("{}"));
+    }
+
+    private static DocumentContent contentFor(String... acl) {
+        return new DocumentContent("c".repeat(64), null, null, null, Map.of(), List.of(acl));
+    }
+
+    @Test
     void a_repeated_record_of_an_upload_does_not_overwrite_what_came_after_the_first() {
         ingest.put("overtaken", utf8("Uploaded."), "text/plain");
         awaitState("overtaken", 1, DocumentState.PARSED);
@@ -437,7 +531,7 @@ class IngestIT {
 
         assertThatThrownBy(() -> registry.begin(key, 1, old, new Source(0, 1, 1), null))
                 .isInstanceOf(OptimisticLockingFailureException.class);
-        assertThatThrownBy(() -> registry.fail(key, 1, new Source(0, 1, 1), null, "unreadable"))
+        assertThatThrownBy(() -> registry.fail(key, 1, new Source(0, 1, 1), null, List.of(), "unreadable"))
                 .isInstanceOf(OptimisticLockingFailureException.class);
         assertThat(registry.delete(key, 1, new Source(0, 1, 1))).isEmpty();
         assertThat(registry.find(key).orElseThrow().holds(young.hash())).isTrue();
@@ -463,7 +557,7 @@ class IngestIT {
     }
 
     @Test
-    void the_content_of_a_deleted_document_leaves_the_disk() {
+    void the_content_of_a_deleted_document_leaves_the_disk() throws Exception {
         ingest.put("kept-content", utf8("Content that stays."), "text/plain");
         ingest.put("dropped-content", utf8("Content that goes."), "text/plain");
         awaitState("kept-content", 1, DocumentState.PARSED);
@@ -475,6 +569,8 @@ class IngestIT {
         eventually(
                 () -> assertThat(ingest.chunks("acme/dropped-content").getLast().deleted())
                         .isTrue());
+        // Sets it aside, and deletes it.
+        ingest.runHousekeeping();
         ingest.runHousekeeping();
 
         assertThat(ingest.bean(BlobStore.class).find(dropped)).isEmpty();

@@ -19,7 +19,19 @@ class EventCodecTests {
     void what_was_encoded_is_decoded() {
         DocumentChunks.Chunk chunk = new DocumentChunks.Chunk(0, 3, 8, "ab", "Title > 題", "text \uD83D\uDE00");
         DocumentChunks event = new DocumentChunks(
-                1, "default", "a/b", 7, "hash", "title", Map.of("k", "v"), List.of("hr"), false, 0, 1, List.of(chunk));
+                1,
+                "default",
+                "a/b",
+                7,
+                "hash",
+                "title",
+                Map.of("k", "v"),
+                List.of("hr"),
+                false,
+                0,
+                1,
+                List.of(chunk),
+                "cut");
         assertThat(codec.decode(codec.encode(event), DocumentChunks.class, 1)).isEqualTo(event);
     }
 

@@ -144,6 +144,30 @@ class RecordWorkersIT {
     }
 
     @Test
+    void what_must_not_be_passed_over_is_tried_until_it_succeeds_whatever_fails() {
+        String run = UUID.randomUUID().toString();
+        AtomicInteger attempts = new AtomicInteger();
+        List<String> served = Collections.synchronizedList(new ArrayList<>());
+        send(Topics.ADAPTER_REGISTRY, run, "x");
+        listen(Topics.ADAPTER_REGISTRY, 1, new RecordHandler() {
+            @Override
+            public void handle(ConsumerRecord<String, byte[]> record) {
+                // More often than an ordinary failure would be tried.
+                if (record.key().equals(run) && attempts.incrementAndGet() < 8) {
+                    throw new IllegalStateException("a fault that is no outage");
+                }
+                served.add(record.key());
+            }
+
+            @Override
+            public boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+                return false;
+            }
+        });
+        await().atMost(LIMIT).until(() -> served.contains(run));
+    }
+
+    @Test
     void what_was_not_finished_at_a_stop_is_processed_after_the_next_start_and_what_was_is_not() throws Exception {
         String run = UUID.randomUUID().toString();
         List<String> seen = Collections.synchronizedList(new ArrayList<>());

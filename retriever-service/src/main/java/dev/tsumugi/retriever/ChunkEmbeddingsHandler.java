@@ -59,10 +59,17 @@ class ChunkEmbeddingsHandler implements RecordHandler {
                 publishStatus(record.key(), event.chunks(), DocumentState.INDEXED, indexed.chunks(), null);
             case Outcome.Deleted deleted -> publishStatus(record.key(), event.chunks(), DocumentState.DELETED, 0, null);
             case Outcome.Staged staged -> log.debug("{} waits for more parts", record.key());
+            case Outcome.Restricted restricted -> log.debug("{} has fewer readers", record.key());
             case Outcome.Superseded superseded -> log.debug("{} has a newer version", record.key());
             case Outcome.NeedsVectors needed ->
                 throw new IllegalStateException("vectors are missing although they were just made");
         }
+    }
+
+    @Override
+    public boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+        DocumentChunks part = decode(record).chunks();
+        return !part.deleted() && !part.restricts();
     }
 
     @Override
@@ -95,7 +102,9 @@ class ChunkEmbeddingsHandler implements RecordHandler {
 
     private static void check(ChunkEmbeddings event) {
         DocumentChunks part = event.chunks();
-        if (!part.deleted() && (part.part() < 0 || part.part() >= part.parts() || part.parts() > MAX_PARTS)) {
+        if (!part.deleted()
+                && !part.restricts()
+                && (part.part() < 0 || part.part() >= part.parts() || part.parts() > MAX_PARTS)) {
             throw new InvalidEventException("part " + part.part() + " of " + part.parts() + " cannot be");
         }
         if (event.vectors().size() != part.chunks().size()) {

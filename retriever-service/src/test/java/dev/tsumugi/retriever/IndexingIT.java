@@ -1,5 +1,6 @@
 package dev.tsumugi.retriever;
 
+import static dev.tsumugi.retriever.RetrieverFixture.cut;
 import static dev.tsumugi.retriever.RetrieverFixture.deletion;
 import static dev.tsumugi.retriever.RetrieverFixture.document;
 import static dev.tsumugi.retriever.RetrieverFixture.newTenant;
@@ -126,6 +127,21 @@ class IndexingIT {
         assertThat(apply(part(tenant, "a", 2, 1, 2, 1, "alpha late"))).isInstanceOf(Outcome.Superseded.class);
         assertThat(apply(document(tenant, "a", 4, "alpha back"))).isEqualTo(new Outcome.Indexed(1));
         assertThat(visible()).containsExactly("alpha back");
+    }
+
+    @Test
+    void parts_of_two_cuts_of_a_version_do_not_mix() throws Exception {
+        apply(cut("long", part(tenant, "a", 1, 0, 3, 0, "alpha long one")));
+        apply(cut("long", part(tenant, "a", 1, 1, 3, 1, "alpha long two")));
+        assertThat(apply(cut("short", part(tenant, "a", 1, 0, 3, 0, "alpha short one"))))
+                .isInstanceOf(Outcome.Staged.class);
+        assertThat(apply(cut("short", part(tenant, "a", 1, 2, 3, 2, "alpha short three"))))
+                .isInstanceOf(Outcome.Staged.class);
+        assertThat(visible()).isEmpty();
+        assertThat(apply(cut("short", part(tenant, "a", 1, 1, 3, 1, "alpha short two"))))
+                .isEqualTo(new Outcome.Indexed(3));
+        assertThat(visible()).containsExactlyInAnyOrder("alpha short one", "alpha short two", "alpha short three");
+        assertThat(count("staged_parts")).isZero();
     }
 
     @Test

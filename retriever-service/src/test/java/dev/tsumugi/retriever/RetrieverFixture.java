@@ -2,6 +2,7 @@ package dev.tsumugi.retriever;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.tsumugi.contracts.DocumentKey;
 import dev.tsumugi.contracts.api.EmbedRequest;
 import dev.tsumugi.contracts.api.EmbedResponse;
 import dev.tsumugi.contracts.api.SearchMode;
@@ -153,14 +154,45 @@ final class RetrieverFixture {
             offset += texts[i].length();
         }
         DocumentChunks document = new DocumentChunks(
-                1, tenant, id, version, "content", "Title of " + id, metadata, acl, false, part, parts, chunks);
+                1, tenant, id, version, "content", "Title of " + id, metadata, acl, false, part, parts, chunks, null);
         return new ChunkEmbeddings(1, document, GENERATION, vectors);
     }
 
     static ChunkEmbeddings deletion(String tenant, String id, long version) {
-        DocumentChunks document =
-                new DocumentChunks(1, tenant, id, version, "", "", Map.of(), List.of(), true, 0, 1, List.of());
-        return new ChunkEmbeddings(1, document, GENERATION, List.of());
+        return new ChunkEmbeddings(
+                1, DocumentChunks.deletion(new DocumentKey(tenant, id), version), GENERATION, List.of());
+    }
+
+    /** As ingest-service announces a version that only these may read. */
+    static ChunkEmbeddings restriction(String tenant, String id, long version, String... acl) {
+        return new ChunkEmbeddings(
+                1,
+                DocumentChunks.restriction(new DocumentKey(tenant, id), version, List.of(acl)),
+                GENERATION,
+                List.of());
+    }
+
+    /** The same part, of a version that was cut in another way. */
+    static ChunkEmbeddings cut(String cut, ChunkEmbeddings event) {
+        DocumentChunks of = event.chunks();
+        return new ChunkEmbeddings(
+                1,
+                new DocumentChunks(
+                        1,
+                        of.tenant(),
+                        of.documentId(),
+                        of.version(),
+                        of.contentHash(),
+                        of.title(),
+                        of.metadata(),
+                        of.acl(),
+                        false,
+                        of.part(),
+                        of.parts(),
+                        of.chunks(),
+                        cut),
+                event.indexGeneration(),
+                event.vectors());
     }
 
     /** As embed-service sends it when the index is said to know all chunks. */

@@ -37,15 +37,7 @@ final class ContentRules {
                 throw new IllegalArgumentException("a metadata name is empty");
             }
         });
-        if (givenAcl.size() > MAX_PRINCIPALS) {
-            throw new IllegalArgumentException("the ACL may name at most " + MAX_PRINCIPALS + " principals");
-        }
-        givenAcl.forEach(principal -> {
-            bounded("a principal of the ACL", principal, MAX_PRINCIPAL);
-            if (principal.isBlank()) {
-                throw new IllegalArgumentException("a principal of the ACL is empty");
-            }
-        });
+        checkAcl(givenAcl);
         return new DocumentContent(
                 blob,
                 optional("the content type", declaredType, MAX_TYPE),
@@ -53,6 +45,18 @@ final class ContentRules {
                 optional("the title", title, MAX_TITLE),
                 givenMetadata,
                 givenAcl.stream().distinct().toList());
+    }
+
+    static void checkAcl(List<String> acl) {
+        if (acl.size() > MAX_PRINCIPALS) {
+            throw new IllegalArgumentException("the ACL may name at most " + MAX_PRINCIPALS + " principals");
+        }
+        acl.forEach(principal -> {
+            bounded("a principal of the ACL", principal, MAX_PRINCIPAL);
+            if (principal.isBlank()) {
+                throw new IllegalArgumentException("a principal of the ACL is empty");
+            }
+        });
     }
 
     private static @Nullable String optional(String what, @Nullable String value, int limit) {

@@ -11,6 +11,7 @@ import dev.tsumugi.platform.kafka.EventCodec;
 import dev.tsumugi.platform.kafka.InvalidEventException;
 import dev.tsumugi.platform.kafka.RecordHandler;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -112,6 +113,11 @@ final class DocumentIngestHandler implements RecordHandler {
     }
 
     @Override
+    public boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+        return record.value() != null;
+    }
+
+    @Override
     public void deadLettered(ConsumerRecord<String, byte[]> record, String reason) {
         DocumentKey key;
         try {
@@ -123,6 +129,7 @@ final class DocumentIngestHandler implements RecordHandler {
         Source source = sourceOf(record);
         Optional<RegisteredDocument> known = registry.find(key);
         Source last = known.map(RegisteredDocument::source).orElse(null);
+        List<String> acl = aclOf(record);
         long version;
         if (known.isPresent() && source.equals(last)) {
             version = known.get().version();
@@ -135,9 +142,26 @@ final class DocumentIngestHandler implements RecordHandler {
                     known.map(RegisteredDocument::version).orElse(0L),
                     source,
                     IngestHeaders.upload(record).orElse(null),
+                    acl,
                     reason);
         }
+        publisher.restriction(key, version, acl);
         publisher.status(key, version, DocumentState.FAILED, 0, reason);
+    }
+
+    /** Whom the record means to let in, as far as it can be read; empty when it names nobody or breaks the rules for an ACL. */
+    private List<String> aclOf(ConsumerRecord<String, byte[]> record) {
+        try {
+            List<String> acl = codec.decode(record.value(), DocumentIngest.class, DocumentIngest.SCHEMA_VERSION)
+                    .acl();
+            if (acl == null) {
+                return List.of();
+            }
+            ContentRules.checkAcl(acl);
+            return acl;
+        } catch (InvalidEventException | IllegalArgumentException e) {
+            return List.of();
+        }
     }
 
     private static DocumentKey keyOf(ConsumerRecord<String, byte[]> record) {

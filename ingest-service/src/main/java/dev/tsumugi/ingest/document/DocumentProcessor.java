@@ -13,12 +13,8 @@ import dev.tsumugi.ingest.registry.DocumentContent;
 import dev.tsumugi.ingest.registry.DocumentRegistry;
 import dev.tsumugi.platform.kafka.InvalidEventException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -49,6 +45,9 @@ final class DocumentProcessor {
 
     /** @throws InvalidEventException when the content cannot be parsed; the message is meant for the document's owner */
     void process(DocumentKey key, long version, DocumentContent content) throws IOException, InterruptedException {
+        // Before the work, which may take long or fail: whom this version does not name must not go on reading an older
+        // one.
+        publisher.restriction(key, version, content.acl());
         publisher.status(key, version, DocumentState.RECEIVED, 0, null);
         Path file = blobs.find(content.blob())
                 .orElseThrow(() -> new InvalidEventException(
@@ -99,19 +98,10 @@ final class DocumentProcessor {
                     unhashed.index(),
                     unhashed.start(),
                     unhashed.end(),
-                    sha256(unhashed.embeddedText()),
+                    Sha256.hex(unhashed.embeddedText()),
                     unhashed.heading(),
                     unhashed.text()));
         }
         return chunks;
-    }
-
-    private static String sha256(String text) {
-        try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java runtime has SHA-256", e);
-        }
     }
 }

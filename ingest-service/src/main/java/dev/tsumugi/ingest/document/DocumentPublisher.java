@@ -51,6 +51,7 @@ final class DocumentPublisher {
 
     void chunks(DocumentKey key, long version, String title, DocumentContent content, List<Chunk> chunks) {
         List<List<Chunk>> parts = parts(chunks);
+        String cut = cut(chunks);
         List<CompletableFuture<Void>> sends = new ArrayList<>();
         for (int part = 0; part < parts.size(); part++) {
             sends.add(events.send(
@@ -68,28 +69,21 @@ final class DocumentPublisher {
                             false,
                             part,
                             parts.size(),
-                            parts.get(part))));
+                            parts.get(part),
+                            cut)));
         }
         CompletableFuture.allOf(sends.toArray(CompletableFuture[]::new)).join();
     }
 
     void deletion(DocumentKey key, long version) {
-        events.sendAndWait(
-                Topics.DOCUMENT_CHUNKS,
-                key.toString(),
-                new DocumentChunks(
-                        DocumentChunks.SCHEMA_VERSION,
-                        key.tenant(),
-                        key.documentId(),
-                        version,
-                        "",
-                        "",
-                        Map.of(),
-                        List.of(),
-                        true,
-                        0,
-                        1,
-                        List.of()));
+        events.sendAndWait(Topics.DOCUMENT_CHUNKS, key.toString(), DocumentChunks.deletion(key, version));
+    }
+
+    /** Takes older versions from whoever is not named; a first version, and one for everyone, takes nothing from anybody. */
+    void restriction(DocumentKey key, long version, List<String> acl) {
+        if (version > 1 && !acl.isEmpty()) {
+            events.sendAndWait(Topics.DOCUMENT_CHUNKS, key.toString(), DocumentChunks.restriction(key, version, acl));
+        }
     }
 
     /** Writes a record of {@code document-ingest}; null deletes. */
@@ -97,6 +91,20 @@ final class DocumentPublisher {
         ProducerRecord<String, byte[]> record = new ProducerRecord<>(Topics.DOCUMENT_INGEST, key.toString(), event);
         headers.forEach((name, value) -> record.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
         kafka.send(record).join();
+    }
+
+    /** The same for the same chunks only. */
+    private static String cut(List<Chunk> chunks) {
+        StringBuilder all = new StringBuilder();
+        for (Chunk chunk : chunks) {
+            all.append(chunk.start())
+                    .append('-')
+                    .append(chunk.end())
+                    .append(' ')
+                    .append(chunk.hash())
+                    .append('\n');
+        }
+        return Sha256.hex(all.toString());
     }
 
     /** Consecutive chunks in groups that fit into one record; one empty group when there are none. */

@@ -65,6 +65,8 @@ final class Uploads {
         refuseForeign(caller, key);
         DocumentContent content = store(description, body);
         String hash = content.hash();
+        // Once more: an upload takes its time.
+        refuseForeign(caller, key);
         RegisteredDocument known = registry.find(key).orElse(null);
         if (known != null) {
             RegisteredDocument.Upload waiting = known.upload();
@@ -78,7 +80,9 @@ final class Uploads {
             }
         }
         RegisteredDocument.Upload upload = new RegisteredDocument.Upload(UUID.randomUUID(), hash, event(content));
-        registry.expect(key, upload, content);
+        if (!registry.expect(key, upload, content, reader(caller))) {
+            throw notYours(key);
+        }
         send(key, upload);
         return registry.find(key).map(RegisteredDocument::view).orElseThrow(() -> unknown(id));
     }
@@ -94,7 +98,9 @@ final class Uploads {
         if (known.deleted() && known.upload() == null) {
             return known.view();
         }
-        registry.cancelUpload(key);
+        if (!registry.cancelUpload(key, reader(caller))) {
+            throw notYours(key);
+        }
         publisher.ingest(key, null, Map.of());
         DocumentView now = known.view();
         return new DocumentView(
@@ -173,17 +179,18 @@ final class Uploads {
         }
     }
 
-    /** Who may not read a document may not replace it either. */
+    /** Early, so that nobody uploads for nothing; what counts is the same check in the statement that writes. */
     private void refuseForeign(Caller caller, DocumentKey key) {
-        RegisteredDocument known = registry.find(key).orElse(null);
-        if (known != null
-                && (known.isLive() || known.upload() != null)
-                && registry.find(key.documentId(), reader(caller)).isEmpty()) {
-            throw new ProblemException(
-                    HttpStatus.FORBIDDEN,
-                    "document-not-yours",
-                    "The document '" + key.documentId() + "' belongs to others. Choose another id.");
+        if (registry.isForeign(key, reader(caller))) {
+            throw notYours(key);
         }
+    }
+
+    private static ProblemException notYours(DocumentKey key) {
+        return new ProblemException(
+                HttpStatus.FORBIDDEN,
+                "document-not-yours",
+                "The document '" + key.documentId() + "' belongs to others. Choose another id.");
     }
 
     private DocumentContent store(Description description, InputStream body) throws IOException {

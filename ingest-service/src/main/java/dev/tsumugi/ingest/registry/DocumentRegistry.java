@@ -29,6 +29,17 @@ public class DocumentRegistry {
     private static final int MAX_ERROR = 2000;
     private static final String READABLE = "(:readsAll or cardinality(acl) = 0 or acl && :principals::text[])";
 
+    /**
+     * Of the row {@code d}: nobody's, or readable as it is and as the upload that waits will make it. Who may not read a document may not
+     * replace it either.
+     */
+    private static final String OWN = """
+            ((d.deleted or d.version = 0) and d.upload is null
+                or (:readsAll or cardinality(d.acl) = 0 or d.acl && :principals::text[])
+                    and (d.upload is null or :readsAll or cardinality(d.upload_acl) = 0
+                        or d.upload_acl && :principals::text[]))
+            """;
+
     private final JdbcClient jdbc;
     private final Clock clock;
 
@@ -86,31 +97,52 @@ public class DocumentRegistry {
                 .single();
     }
 
-    /** Writes down that an upload waits; it replaces one that waits already. */
-    public void expect(DocumentKey key, RegisteredDocument.Upload upload, DocumentContent content) {
-        jdbc.sql("""
+    /** The document is there and is not the reader's to replace. */
+    public boolean isForeign(DocumentKey key, Reader reader) {
+        return jdbc.sql(
+                        "select exists(select 1 from ingest.documents d where d.tenant = :tenant and d.id = :id and not "
+                                + OWN + ")")
+                .param("tenant", key.tenant())
+                .param("id", key.documentId())
+                .param("readsAll", reader.readsAll())
+                .param("principals", reader.principals().toArray(String[]::new))
+                .query(Boolean.class)
+                .single();
+    }
+
+    /**
+     * Writes down that an upload waits; it replaces one that waits already.
+     *
+     * @return false, and nothing is written, when the document {@link #isForeign} to {@code reader} at this moment
+     */
+    public boolean expect(DocumentKey key, RegisteredDocument.Upload upload, DocumentContent content, Reader reader) {
+        return jdbc.sql("""
                         insert into ingest.documents as d (tenant, id, version, state, given_title, title, file_name, acl,
-                            upload, upload_hash, upload_blob, upload_event, upload_at, updated_at)
+                            upload_acl, upload, upload_hash, upload_blob, upload_event, upload_at, updated_at)
                         values (:tenant, :id, 0, 'RECEIVED', :title, :title, :fileName, :acl,
-                            :upload, :hash, :blob, :event, :now, :now)
+                            :acl, :upload, :hash, :blob, :event, :now, :now)
                         on conflict (tenant, id) do update set
                             acl = case when d.deleted or d.version = 0 then excluded.acl else d.acl end,
                             title = case when d.deleted or d.version = 0 then excluded.title else d.title end,
+                            upload_acl = excluded.upload_acl,
                             upload = excluded.upload, upload_hash = excluded.upload_hash,
                             upload_blob = excluded.upload_blob, upload_event = excluded.upload_event,
                             upload_at = excluded.upload_at, updated_at = excluded.updated_at
-                        """)
-                .param("tenant", key.tenant())
-                .param("id", key.documentId())
-                .param("title", content.title())
-                .param("fileName", content.fileName())
-                .param("acl", content.acl().toArray(String[]::new))
-                .param("upload", upload.id())
-                .param("hash", upload.hash())
-                .param("blob", content.blob())
-                .param("event", upload.event())
-                .param("now", now())
-                .update();
+                        where """ + OWN)
+                        .param("tenant", key.tenant())
+                        .param("id", key.documentId())
+                        .param("title", content.title())
+                        .param("fileName", content.fileName())
+                        .param("acl", content.acl().toArray(String[]::new))
+                        .param("upload", upload.id())
+                        .param("hash", upload.hash())
+                        .param("blob", content.blob())
+                        .param("event", upload.event())
+                        .param("now", now())
+                        .param("readsAll", reader.readsAll())
+                        .param("principals", reader.principals().toArray(String[]::new))
+                        .update()
+                > 0;
     }
 
     /** The upload is no longer waiting. */
@@ -126,20 +158,30 @@ public class DocumentRegistry {
                 .update();
     }
 
-    /** No upload is waiting any more, for a deletion comes behind it; a row that was only made for it goes. */
-    public void cancelUpload(DocumentKey key) {
-        jdbc.sql("""
-                        update ingest.documents set upload = null, upload_hash = null, upload_blob = null,
+    /**
+     * No upload is waiting any more, for a deletion comes behind it; a row that was only made for it goes.
+     *
+     * @return false, and nothing is written, when the document is not there or {@link #isForeign} to {@code reader} at this moment
+     */
+    public boolean cancelUpload(DocumentKey key, Reader reader) {
+        boolean own = jdbc.sql("""
+                        update ingest.documents d set upload = null, upload_hash = null, upload_blob = null,
                             upload_event = null, upload_at = null
-                        where tenant = :tenant and id = :id and upload is not null
-                        """)
-                .param("tenant", key.tenant())
-                .param("id", key.documentId())
-                .update();
+                        where d.tenant = :tenant and d.id = :id and """ + OWN)
+                        .param("tenant", key.tenant())
+                        .param("id", key.documentId())
+                        .param("readsAll", reader.readsAll())
+                        .param("principals", reader.principals().toArray(String[]::new))
+                        .update()
+                > 0;
+        if (!own) {
+            return false;
+        }
         jdbc.sql("delete from ingest.documents where tenant = :tenant and id = :id and version = 0 and upload is null")
                 .param("tenant", key.tenant())
                 .param("id", key.documentId())
                 .update();
+        return true;
     }
 
     /**
@@ -219,17 +261,22 @@ public class DocumentRegistry {
     }
 
     /**
-     * Makes a failed version for a record that could not be read at all. The content of the version before stays, for it is what the index
-     * still holds.
+     * Makes a failed version for a record that could not be taken in. The content of the version before stays, for it is what the index
+     * still holds, unless the record has other readers: then it is not to be processed again, nor its title shown to them.
      *
+     * @param acl whom the record names; empty when it names nobody: who may see the document stays as it is
      * @throws OptimisticLockingFailureException as {@link #begin}
      */
-    public long fail(DocumentKey key, long after, Source source, @Nullable UUID upload, String error) {
+    public long fail(
+            DocumentKey key, long after, Source source, @Nullable UUID upload, List<String> acl, String error) {
         Optional<Long> version = jdbc.sql("""
-                        insert into ingest.documents as d (tenant, id, version, state, error, source_partition, source_offset,
-                            source_time, updated_at)
-                        values (:tenant, :id, 1, 'FAILED', :error, :partition, :offset, :time, :now)
+                        insert into ingest.documents as d (tenant, id, version, state, error, acl, source_partition,
+                            source_offset, source_time, updated_at)
+                        values (:tenant, :id, 1, 'FAILED', :error, :acl, :partition, :offset, :time, :now)
                         on conflict (tenant, id) do update set version = d.version + 1, state = 'FAILED', error = excluded.error,
+                            acl = case when cardinality(excluded.acl) > 0 then excluded.acl else d.acl end,
+                            blob = case when cardinality(excluded.acl) > 0 and d.acl <> excluded.acl then null else d.blob end,
+                            title = case when cardinality(excluded.acl) > 0 and d.acl <> excluded.acl then null else d.title end,
                             deleted = false, chunks = 0, published = false, source_partition = excluded.source_partition,
                             source_offset = excluded.source_offset, source_time = excluded.source_time,
                             updated_at = excluded.updated_at
@@ -240,6 +287,7 @@ public class DocumentRegistry {
                 .param("id", key.documentId())
                 .param("after", after)
                 .param("error", presentable(error))
+                .param("acl", acl.toArray(String[]::new))
                 .param("partition", source.partition())
                 .param("offset", source.offset())
                 .param("time", source.time())

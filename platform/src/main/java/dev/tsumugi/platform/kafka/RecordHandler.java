@@ -11,6 +11,14 @@ public interface RecordHandler {
      */
     void handle(ConsumerRecord<String, byte[]> record) throws Exception;
 
+    /**
+     * False: tried again until it succeeds, as in an outage, instead of a few times. For records that take something out of sight, such as
+     * a deletion: passed over, they would leave it to be read by those who may not. They hold nothing of their own that could fail.
+     */
+    default boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+        return true;
+    }
+
     /** Called after the record went to the dead-letter topic, before its offset is committed. */
     default void deadLettered(ConsumerRecord<String, byte[]> record, String reason) {}
 }

@@ -38,7 +38,7 @@ public final class RecordWorkers implements SmartLifecycle {
     private static final int MAX_ATTEMPTS = 6;
     private static final Duration FIRST_DELAY = Duration.ofMillis(200);
     private static final Duration LONGEST_DELAY = Duration.ofSeconds(10);
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(5);
 
     private final ConcurrentMessageListenerContainer<String, byte[]> container;
     private final RecordHandler handler;
@@ -94,6 +94,18 @@ public final class RecordWorkers implements SmartLifecycle {
             awaitWorkers(workers);
         }
         container.stop();
+    }
+
+    /** Beside the others of the service, so that their limits do not add up. */
+    @Override
+    public void stop(Runnable callback) {
+        Thread.ofPlatform().name(name + "-stop").start(() -> {
+            try {
+                stop();
+            } finally {
+                callback.run();
+            }
+        });
     }
 
     private void awaitWorkers(ExecutorService pool) {
@@ -155,9 +167,7 @@ public final class RecordWorkers implements SmartLifecycle {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (Exception e) {
-            if (isOutage(e)) {
-                retry(work, attempt, e);
-            } else if (attempt < MAX_ATTEMPTS) {
+            if (isOutage(e) || attempt < MAX_ATTEMPTS || !mayBeGivenUp(work.record())) {
                 retry(work, attempt, e);
             } else {
                 deadLetter(work, e, attempt);
@@ -165,7 +175,20 @@ public final class RecordWorkers implements SmartLifecycle {
         } catch (Error e) {
             // A record that exhausts the stack or the heap must not stop the ones behind it.
             log.error("{}: {} failed hard", name, describe(work.record()), e);
-            deadLetter(work, e, attempt);
+            if (mayBeGivenUp(work.record())) {
+                deadLetter(work, e, attempt);
+            } else {
+                retry(work, attempt, e);
+            }
+        }
+    }
+
+    private boolean mayBeGivenUp(ConsumerRecord<String, byte[]> record) {
+        try {
+            return handler.mayBeGivenUp(record);
+        } catch (RuntimeException | Error e) {
+            // It cannot even be read.
+            return true;
         }
     }
 

@@ -44,7 +44,7 @@ public class ChunkEntity {
     private String heading;
     private String text;
 
-    /** That of the document, repeated so that a vector search need not look further. Null: everyone of the tenant. */
+    /** That of the document, repeated so that a vector search need not look further. Null: everyone of the tenant; empty: nobody. */
     @JdbcTypeCode(SqlTypes.ARRAY)
     @Column(columnDefinition = "text[]")
     private String @Nullable [] acl;

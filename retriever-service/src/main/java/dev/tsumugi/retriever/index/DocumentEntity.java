@@ -31,7 +31,7 @@ public class DocumentEntity {
     @JdbcTypeCode(SqlTypes.JSON)
     private Map<String, String> metadata;
 
-    /** Null: everyone of the tenant. */
+    /** Null: everyone of the tenant; empty: nobody. */
     @JdbcTypeCode(SqlTypes.ARRAY)
     @Column(columnDefinition = "text[]")
     private String @Nullable [] acl;
@@ -64,6 +64,11 @@ public class DocumentEntity {
         metadata = newMetadata;
         acl = newAcl == null ? null : newAcl.toArray(String[]::new);
         chunkCount = newChunkCount;
+        updatedAt = at;
+    }
+
+    void restrictTo(List<String> newAcl, Instant at) {
+        acl = newAcl.toArray(String[]::new);
         updatedAt = at;
     }
 

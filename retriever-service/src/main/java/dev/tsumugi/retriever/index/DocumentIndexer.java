@@ -23,6 +23,7 @@ public class DocumentIndexer {
     private final DocumentRepository documents;
     private final ChunkRepository chunks;
     private final StagedParts staged;
+    private final Restrictions restrictions;
     private final VersionSwitch versionSwitch;
     private final JdbcTemplate jdbc;
     private final Clock clock;
@@ -32,6 +33,7 @@ public class DocumentIndexer {
             DocumentRepository documents,
             ChunkRepository chunks,
             StagedParts staged,
+            Restrictions restrictions,
             Postings postings,
             TermAnalyzer analyzer,
             JdbcTemplate jdbc,
@@ -40,6 +42,7 @@ public class DocumentIndexer {
         this.documents = documents;
         this.chunks = chunks;
         this.staged = staged;
+        this.restrictions = restrictions;
         this.versionSwitch = new VersionSwitch(chunks, postings, analyzer, jdbc);
         this.jdbc = jdbc;
         this.clock = clock;
@@ -54,6 +57,9 @@ public class DocumentIndexer {
         return transactions.write(id.tenant(), () -> {
             lock(id);
             DocumentEntity current = documents.findById(id).orElse(null);
+            if (part.restricts()) {
+                return restrict(id, part, current);
+            }
             if (current != null && !isNews(event, current)) {
                 return known(event, current);
             }
@@ -86,6 +92,23 @@ public class DocumentIndexer {
         return current.isDeleted() ? new Outcome.Deleted() : new Outcome.Indexed(current.chunkCount());
     }
 
+    private Outcome restrict(DocumentId id, DocumentChunks part, @Nullable DocumentEntity current) {
+        if (current != null && part.version() <= current.version()) {
+            return new Outcome.Superseded();
+        }
+        List<String> named = part.acl().stream().map(NewChunk::storable).toList();
+        restrictions.add(id, part.version(), named);
+        if (current != null && !current.isDeleted()) {
+            List<String> remaining = Restrictions.both(current.acl(), named);
+            if (!remaining.equals(current.acl())) {
+                current.restrictTo(remaining, clock.instant());
+                documents.saveAndFlush(current);
+                versionSwitch.changeAcl(id, remaining);
+            }
+        }
+        return new Outcome.Restricted();
+    }
+
     private Outcome delete(DocumentId id, ChunkEmbeddings event, @Nullable DocumentEntity current) {
         DocumentEntity document = current == null ? new DocumentEntity(id) : current;
         document.become(
@@ -99,6 +122,7 @@ public class DocumentIndexer {
                 clock.instant());
         documents.saveAndFlush(document);
         staged.removeUpTo(id, event.chunks().version());
+        restrictions.removeUpTo(id, event.chunks().version());
         versionSwitch.removeChunks(id);
         return new Outcome.Deleted();
     }
@@ -113,7 +137,8 @@ public class DocumentIndexer {
             }
             parts = staged.load(event);
         }
-        NewVersion version = NewVersion.of(parts);
+        NewVersion whole = NewVersion.of(parts);
+        NewVersion version = whole.readableBy(restrictions.narrow(id, whole.version(), whole.acl()));
         VersionSwitch.Plan plan = versionSwitch.plan(version, vectors);
         if (!plan.missing().isEmpty()) {
             return new Outcome.NeedsVectors(plan.missing());
@@ -131,6 +156,7 @@ public class DocumentIndexer {
                 clock.instant());
         documents.saveAndFlush(document);
         staged.removeUpTo(id, version.version());
+        restrictions.removeUpTo(id, version.version());
         versionSwitch.carryOut(plan, aclChanges);
         return new Outcome.Indexed(version.chunks().size());
     }

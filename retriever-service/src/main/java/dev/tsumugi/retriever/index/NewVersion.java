@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * All parts of one version of a document, put together.
  *
- * @param acl null: everyone of the tenant
+ * @param acl null: everyone of the tenant; empty: nobody
  * @param chunks by position
  */
 record NewVersion(
@@ -57,6 +57,10 @@ record NewVersion(
                 metadata,
                 acl.isEmpty() ? null : acl,
                 chunks);
+    }
+
+    NewVersion readableBy(@Nullable List<String> readers) {
+        return new NewVersion(document, version, generation, title, metadata, readers, chunks);
     }
 
     /** @throws InvalidEventException when it is no vector of this index */

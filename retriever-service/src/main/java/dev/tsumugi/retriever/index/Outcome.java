@@ -13,6 +13,9 @@ public sealed interface Outcome {
     /** Kept until the other parts are in. */
     record Staged() implements Outcome {}
 
+    /** Fewer may read the document from now on, or as few as before. */
+    record Restricted() implements Outcome {}
+
     /** A higher version is visible, or the document was deleted since. */
     record Superseded() implements Outcome {}
 

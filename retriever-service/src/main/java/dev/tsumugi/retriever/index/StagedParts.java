@@ -7,7 +7,10 @@ import java.util.List;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.stereotype.Component;
 
-/** Parts of versions that are not complete yet; in the database, so that a crash forgets none whose offset is committed. */
+/**
+ * Parts of versions that are not complete yet; in the database, so that a crash forgets none whose offset is committed. Parts of different
+ * cuts of a version lie side by side, and the first cut that is complete becomes the version.
+ */
 @Component
 class StagedParts {
     private final JdbcTemplate jdbc;
@@ -23,29 +26,36 @@ class StagedParts {
         DocumentChunks part = event.chunks();
         jdbc.update(
                 """
-                insert into retriever.staged_parts (tenant, document_id, version, generation, part, event)
-                values (?, ?, ?, ?, ?, ?) on conflict do nothing
+                insert into retriever.staged_parts (tenant, document_id, version, generation, cut, part, event)
+                values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing
                 """,
                 part.tenant(),
                 part.documentId(),
                 part.version(),
                 event.indexGeneration(),
+                cutOf(event),
                 part.part(),
                 codec.encode(event));
     }
 
-    /** How many parts of the version of {@code event} are here. */
+    private static String cutOf(ChunkEmbeddings event) {
+        String cut = event.chunks().cut();
+        return cut == null ? "" : NewChunk.storable(cut);
+    }
+
+    /** How many parts of the version of {@code event}, cut as it is, are here. */
     int count(ChunkEmbeddings event) {
         Integer count = jdbc.queryForObject(
                 """
                 select count(*) from retriever.staged_parts
-                where tenant = ? and document_id = ? and version = ? and generation = ?
+                where tenant = ? and document_id = ? and version = ? and generation = ? and cut = ?
                 """,
                 Integer.class,
                 event.chunks().tenant(),
                 event.chunks().documentId(),
                 event.chunks().version(),
-                event.indexGeneration());
+                event.indexGeneration(),
+                cutOf(event));
         return count == null ? 0 : count;
     }
 
@@ -53,13 +63,14 @@ class StagedParts {
         return jdbc.query(
                 """
                 select event from retriever.staged_parts
-                where tenant = ? and document_id = ? and version = ? and generation = ? order by part
+                where tenant = ? and document_id = ? and version = ? and generation = ? and cut = ? order by part
                 """,
                 (row, number) -> codec.decode(row.getBytes(1), ChunkEmbeddings.class, ChunkEmbeddings.SCHEMA_VERSION),
                 event.chunks().tenant(),
                 event.chunks().documentId(),
                 event.chunks().version(),
-                event.indexGeneration());
+                event.indexGeneration(),
+                cutOf(event));
     }
 
     /** Removes what can no longer become visible. */

@@ -95,7 +95,7 @@ class VersionSwitch {
         remove(plan.removed());
         move(plan.kept());
         if (aclChanges) {
-            changeAcl(version);
+            changeAcl(version.document(), version.acl());
         }
         long terms = 0;
         for (int from = 0; from < plan.added().size(); from += SLICE) {
@@ -164,13 +164,13 @@ class VersionSwitch {
         }
     }
 
-    private void changeAcl(NewVersion version) {
+    void changeAcl(DocumentId document, @Nullable List<String> acl) {
         jdbc.update(
                 "update retriever.chunks set acl = cast(? as text[]) where tenant = ? and document_id = ?",
-                version.acl() == null ? null : version.acl().toArray(String[]::new),
-                version.document().tenant(),
-                version.document().documentId());
-        postings.changeAcl(version.document(), version.acl());
+                acl == null ? null : acl.toArray(String[]::new),
+                document.tenant(),
+                document.documentId());
+        postings.changeAcl(document, acl);
     }
 
     /** Returns the number of terms. */
