@@ -6,6 +6,7 @@ import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
@@ -192,7 +193,7 @@ final class VectorLowRank implements LowRankUpdates {
                 int first = p * Lanes.PANEL;
                 int valid = Math.min(Lanes.PANEL, rows.length - first);
                 if (valid < Lanes.PANEL) {
-                    java.util.Arrays.fill(panel, 0, size, 0);
+                    Arrays.fill(panel, 0, size, 0);
                 }
                 for (int lane = 0; lane < valid; lane++) {
                     int from = rows[first + lane] * rank;

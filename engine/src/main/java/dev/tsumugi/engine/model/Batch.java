@@ -47,6 +47,11 @@ public record Batch(
         }
     }
 
+    /** The same with these adapters. */
+    public Batch withAdapters(@Nullable LowRankUpdates[] ofSequences) {
+        return new Batch(tokens, positions, sequences, blockTables, outputs, ofSequences);
+    }
+
     public int size() {
         return tokens.length;
     }

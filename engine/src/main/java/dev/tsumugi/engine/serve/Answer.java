@@ -1,5 +1,7 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.adapter.AdapterLease;
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.sample.Sampler;
 import dev.tsumugi.engine.sample.TokenLogprobs;
 import dev.tsumugi.engine.serve.GenerationResult.Timings;
@@ -19,6 +21,7 @@ final class Answer {
     private static final int UNSET = -1;
 
     private final GenerationRequest request;
+    private final @Nullable AdapterLease adapter;
     private final GenerationListener listener;
     private final Generation generation = new Generation();
     private final Sequence sequence;
@@ -36,9 +39,13 @@ final class Answer {
     private long started = UNSET;
     private long firstToken = UNSET;
 
-    /** @param now nanoseconds of the engine's clock */
+    /**
+     * @param adapter held until {@link #releaseAdapter}; null: none
+     * @param now nanoseconds of the engine's clock
+     */
     Answer(
             GenerationRequest request,
+            @Nullable AdapterLease adapter,
             GenerationListener listener,
             Tokenizer tokenizer,
             Set<Integer> endTokens,
@@ -47,11 +54,13 @@ final class Answer {
             Executor listeners,
             long now) {
         this.request = request;
+        this.adapter = adapter;
         this.listener = listener;
         this.endTokens = request.ignoreEnd() ? Set.of() : endTokens;
         int[] prompt = request.prompt();
         lengthLimit = (int) Math.min(limits.contextLength(), (long) prompt.length + request.maxTokens());
-        sequence = new Sequence(prompt, limits.blockTokens(), "", request.tenant(), lengthLimit);
+        sequence = new Sequence(
+                prompt, limits.blockTokens(), adapter == null ? "" : adapter.digest(), request.tenant(), lengthLimit);
         sampler = new Sampler(request.sampling(), seed, prompt);
         detokenizer = tokenizer.detokenizer(true);
         stops = new StopStrings(request.stop());
@@ -69,6 +78,19 @@ final class Answer {
 
     Sequence sequence() {
         return sequence;
+    }
+
+    /** What its tokens run with; null: the bare model. */
+    @Nullable
+    LowRankUpdates adapter() {
+        return adapter == null ? null : adapter.updates();
+    }
+
+    /** Its tokens are in no batch from here on. */
+    void releaseAdapter() {
+        if (adapter != null) {
+            adapter.close();
+        }
     }
 
     /** Notes the first step that this request is part of. */

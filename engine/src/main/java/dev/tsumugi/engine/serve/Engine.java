@@ -1,5 +1,9 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.adapter.AdapterLease;
+import dev.tsumugi.engine.adapter.AdapterLimits;
+import dev.tsumugi.engine.adapter.AdapterSlots;
+import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
 import dev.tsumugi.engine.model.LanguageModel;
@@ -10,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -40,6 +45,7 @@ public final class Engine implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final Set<Integer> endTokens;
     private final EngineLimits limits;
+    private final AdapterSlots adapters;
     private final LongSupplier clock;
     private final KvCache cache;
     private final BlockPool pool;
@@ -57,6 +63,9 @@ public final class Engine implements AutoCloseable {
     private float[] logits = new float[0];
     private int unfinished;
     private boolean abandonedLast;
+    /** Requests that run with an adapter. */
+    private int adapted;
+
     private long steps;
     private long computedTokens;
     private long cachedTokens;
@@ -74,19 +83,45 @@ public final class Engine implements AutoCloseable {
         return start(model, tokenizer, endTokens, limits, System::nanoTime);
     }
 
+    /** As {@link #start(LanguageModel, Tokenizer, Set, EngineLimits)}, with room for these adapters. */
+    public static Engine start(
+            LanguageModel model,
+            Tokenizer tokenizer,
+            Set<Integer> endTokens,
+            EngineLimits limits,
+            AdapterLimits adapters) {
+        return start(model, tokenizer, endTokens, limits, adapters, System::nanoTime);
+    }
+
     static Engine start(
             LanguageModel model, Tokenizer tokenizer, Set<Integer> endTokens, EngineLimits limits, LongSupplier clock) {
-        Engine engine = new Engine(model, tokenizer, endTokens, limits, clock);
+        return start(model, tokenizer, endTokens, limits, AdapterLimits.defaults(), clock);
+    }
+
+    private static Engine start(
+            LanguageModel model,
+            Tokenizer tokenizer,
+            Set<Integer> endTokens,
+            EngineLimits limits,
+            AdapterLimits adapters,
+            LongSupplier clock) {
+        Engine engine = new Engine(model, tokenizer, endTokens, limits, new AdapterSlots(model, adapters), clock);
         engine.thread.start();
         return engine;
     }
 
     private Engine(
-            LanguageModel model, Tokenizer tokenizer, Set<Integer> endTokens, EngineLimits limits, LongSupplier clock) {
+            LanguageModel model,
+            Tokenizer tokenizer,
+            Set<Integer> endTokens,
+            EngineLimits limits,
+            AdapterSlots adapters,
+            LongSupplier clock) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.endTokens = Set.copyOf(endTokens);
         this.limits = limits;
+        this.adapters = adapters;
         this.clock = clock;
         pool = new BlockPool(limits.cacheBlocks());
         scheduler = new Scheduler(pool, limits.maxBatchTokens(), limits.maxRunning());
@@ -100,6 +135,11 @@ public final class Engine implements AutoCloseable {
         return limits;
     }
 
+    /** The adapters that requests can name; they go with the engine. */
+    public AdapterSlots adapters() {
+        return adapters;
+    }
+
     public EngineStatus status() {
         return status;
     }
@@ -109,6 +149,7 @@ public final class Engine implements AutoCloseable {
      *
      * @throws PromptTooLongException when the prompt leaves no room for an answer
      * @throws IllegalArgumentException for a token id that the model does not have
+     * @throws dev.tsumugi.engine.adapter.UnknownAdapterException when its adapter is not loaded
      * @throws QueueFullException when too many requests are unfinished, of all or of this tenant
      * @throws IllegalStateException after {@link #close}
      */
@@ -126,10 +167,28 @@ public final class Engine implements AutoCloseable {
             if (ofTenant >= limits.maxPerTenant()) {
                 throw QueueFullException.ofTenant(limits.maxPerTenant());
             }
+            String digest = request.adapter();
+            AdapterLease adapter = digest == null ? null : adapters.acquire(digest);
+            Answer answer;
+            try {
+                answer = new Answer(
+                        request,
+                        adapter,
+                        listener,
+                        tokenizer,
+                        endTokens,
+                        limits,
+                        seeds.nextLong(),
+                        listeners,
+                        clock.getAsLong());
+            } catch (RuntimeException | Error e) {
+                if (adapter != null) {
+                    adapter.close();
+                }
+                throw e;
+            }
             unfinished++;
             unfinishedByTenant.put(request.tenant(), ofTenant + 1);
-            Answer answer = new Answer(
-                    request, listener, tokenizer, endTokens, limits, seeds.nextLong(), listeners, clock.getAsLong());
             inbox.add(() -> admit(answer));
             return answer.generation();
         }
@@ -185,6 +244,7 @@ public final class Engine implements AutoCloseable {
 
     private void admit(Answer answer) {
         answers.put(answer.sequence(), answer);
+        adapted += answer.adapter() == null ? 0 : 1;
         scheduler.submit(answer.sequence());
     }
 
@@ -217,7 +277,7 @@ public final class Engine implements AutoCloseable {
     }
 
     private boolean run(List<Share> shares) {
-        Batch batch = Scheduler.batch(shares);
+        Batch batch = adapted == 0 ? Scheduler.batch(shares) : adaptedBatch(shares);
         int needed = batch.outputs().length * model.config().vocabularySize();
         if (logits.length < needed) {
             logits = new float[needed];
@@ -257,6 +317,19 @@ public final class Engine implements AutoCloseable {
             inVain += answer(share).interrupted(now) == null ? 0 : share.rows();
         }
         return inVain >= WORTH_ABANDONING && inVain * 2 > rows;
+    }
+
+    /** Puts shares with the same adapter side by side, where they cost least. */
+    private Batch adaptedBatch(List<Share> shares) {
+        Map<@Nullable LowRankUpdates, List<Share>> byAdapter = new LinkedHashMap<>();
+        shares.forEach(share -> byAdapter
+                .computeIfAbsent(answer(share).adapter(), adapter -> new ArrayList<>())
+                .add(share));
+        shares.clear();
+        byAdapter.values().forEach(shares::addAll);
+        return Scheduler.batch(shares)
+                .withAdapters(
+                        shares.stream().map(share -> answer(share).adapter()).toArray(LowRankUpdates[]::new));
     }
 
     private void apply(List<Share> shares) {
@@ -319,7 +392,10 @@ public final class Engine implements AutoCloseable {
     }
 
     private void release(Answer answer) {
-        answers.remove(answer.sequence());
+        if (answers.remove(answer.sequence()) != null && answer.adapter() != null) {
+            adapted--;
+        }
+        answer.releaseAdapter();
         scheduler.remove(answer.sequence());
         synchronized (admission) {
             unfinished--;
@@ -369,6 +445,7 @@ public final class Engine implements AutoCloseable {
                 interrupted = true;
             }
         }
+        adapters.close();
         cache.close();
         listeners.shutdown();
         try {

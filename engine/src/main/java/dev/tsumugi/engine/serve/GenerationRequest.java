@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param ignoreEnd go on behind the model's end tokens, to {@code maxTokens}
  * @param timeout from submission to the last token; null: none
  * @param tenant on whose behalf; tenants that compete get equal parts of the engine, whatever each of them asks for
+ * @param adapter digest of the adapter to run with; null: none
  */
 public record GenerationRequest(
         int[] prompt,
@@ -25,7 +26,8 @@ public record GenerationRequest(
         int logprobs,
         boolean ignoreEnd,
         @Nullable Duration timeout,
-        String tenant) {
+        String tenant,
+        @Nullable String adapter) {
 
     private static final int MOST_STOP_STRINGS = 16;
     private static final int LONGEST_STOP_STRING = 1024;
@@ -60,31 +62,37 @@ public record GenerationRequest(
 
     /** A greedy answer of up to {@code maxTokens}. */
     public static GenerationRequest of(int[] prompt, int maxTokens) {
-        return new GenerationRequest(prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null, "");
+        return new GenerationRequest(
+                prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null, "", null);
     }
 
     public GenerationRequest withSampling(SamplingSettings value) {
-        return new GenerationRequest(prompt, value, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant);
+        return new GenerationRequest(prompt, value, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant, adapter);
     }
 
     public GenerationRequest withStop(List<String> value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, value, logprobs, ignoreEnd, timeout, tenant);
+        return new GenerationRequest(prompt, sampling, maxTokens, value, logprobs, ignoreEnd, timeout, tenant, adapter);
     }
 
     public GenerationRequest withLogprobs(int value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, ignoreEnd, timeout, tenant);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, ignoreEnd, timeout, tenant, adapter);
     }
 
     public GenerationRequest withIgnoreEnd(boolean value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, value, timeout, tenant);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, value, timeout, tenant, adapter);
     }
 
     public GenerationRequest withTimeout(@Nullable Duration value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value, tenant);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value, tenant, adapter);
     }
 
     public GenerationRequest withTenant(String value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, value);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, value, adapter);
+    }
+
+    /** With the adapter of this digest, which the engine must have loaded; null: without any. */
+    public GenerationRequest withAdapter(@Nullable String value) {
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant, value);
     }
 
     @Override

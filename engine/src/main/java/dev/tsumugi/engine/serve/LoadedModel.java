@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.adapter.AdapterLimits;
 import dev.tsumugi.engine.files.ModelStore;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
@@ -116,6 +117,10 @@ public final class LoadedModel implements AutoCloseable {
 
     public Engine startEngine(EngineLimits limits) {
         return Engine.start(model, tokenizer(), endTokens(), limits);
+    }
+
+    public Engine startEngine(EngineLimits limits, AdapterLimits adapters) {
+        return Engine.start(model, tokenizer(), endTokens(), limits, adapters);
     }
 
     @Override

@@ -1,0 +1,188 @@
+package dev.tsumugi.engine.adapter;
+
+import dev.tsumugi.engine.files.ModelFileException;
+import dev.tsumugi.engine.kernels.LowRankUpdates;
+import dev.tsumugi.engine.model.LanguageModel;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The adapters of one model that requests can name, by digest. Loading never disturbs requests: an adapter is read and checked (base shapes,
+ * finite values, digest) beside them, and is there when all is well, or not at all. One that is unloaded takes no new requests and goes with
+ * its last one. Safe for use by many threads.
+ */
+public final class AdapterSlots implements AutoCloseable {
+    private final LanguageModel model;
+    private final AdapterLimits limits;
+    private final Object loading = new Object();
+    private final Map<String, Slot> slots = new LinkedHashMap<>();
+    private long bytes;
+    private boolean closed;
+
+    public AdapterSlots(LanguageModel model, AdapterLimits limits) {
+        this.model = model;
+        this.limits = limits;
+    }
+
+    /** One adapter; its fields that change are guarded by the slots around it. */
+    final class Slot {
+        final String digest;
+        final LowRankUpdates updates;
+        private final int rank;
+        private final int layers;
+        private int users;
+        private boolean leaving;
+
+        Slot(String digest, PeftAdapter adapter, LowRankUpdates updates) {
+            this.digest = digest;
+            this.updates = updates;
+            rank = adapter.rank();
+            layers = adapter.pairs().size();
+        }
+
+        LoadedAdapter describe() {
+            return new LoadedAdapter(digest, rank, layers, updates.byteSize(), users, leaving);
+        }
+
+        void release() {
+            synchronized (slots) {
+                users--;
+                freeIfDone();
+            }
+        }
+
+        private void freeIfDone() {
+            if (leaving && users == 0 && slots.remove(digest, this)) {
+                bytes -= updates.byteSize();
+                updates.close();
+            }
+        }
+    }
+
+    /**
+     * Loads the adapter of a PEFT folder; one that is loaded already stays, and takes requests again if it was leaving.
+     *
+     * @param expectedDigest what it must have, or null
+     * @throws ModelFileException when it is unsound, does not fit the model, or has another digest
+     * @throws AdapterLimitException when there is no room
+     * @throws IllegalStateException after {@link #close}
+     */
+    public LoadedAdapter load(Path folder, @Nullable String expectedDigest) {
+        synchronized (loading) {
+            try (PeftAdapter adapter = PeftAdapter.open(folder)) {
+                adapter.requireFits(model.adaptableModules());
+                // No backend keeps a value in less than two bytes, so this refuses the hopeless before any memory is
+                // taken.
+                requireRoom(folder, 2 * adapter.elements());
+                CompletableFuture<String> digest = CompletableFuture.supplyAsync(adapter::digest);
+                @Nullable LowRankUpdates updates = null;
+                try {
+                    adapter.requireFinite();
+                    updates = model.prepareAdapter(adapter.pairs());
+                } finally {
+                    // The file must stay mapped while it is hashed, also when all else failed.
+                    digest.handle((done, failure) -> done).join();
+                }
+                return add(folder, adapter, digest.join(), expectedDigest, updates);
+            }
+        }
+    }
+
+    private LoadedAdapter add(
+            Path folder, PeftAdapter adapter, String digest, @Nullable String expected, LowRankUpdates updates) {
+        boolean kept = false;
+        try {
+            if (expected != null && !expected.equals(digest)) {
+                throw new ModelFileException(
+                        folder,
+                        "has the digest " + digest + " where " + expected + " is expected",
+                        "Fetch it again, or name the right one");
+            }
+            synchronized (slots) {
+                if (closed) {
+                    throw new IllegalStateException("the engine is closed");
+                }
+                Slot slot = slots.get(digest);
+                if (slot == null) {
+                    requireRoom(folder, updates.byteSize());
+                    slot = new Slot(digest, adapter, updates);
+                    slots.put(digest, slot);
+                    bytes += updates.byteSize();
+                    kept = true;
+                }
+                slot.leaving = false;
+                return slot.describe();
+            }
+        } finally {
+            if (!kept) {
+                updates.close();
+            }
+        }
+    }
+
+    private void requireRoom(Path folder, long more) {
+        synchronized (slots) {
+            if (slots.size() >= limits.maxAdapters()) {
+                throw new AdapterLimitException(
+                        slots.size() + " adapters are loaded, and no more are allowed; unload one"
+                                + " or raise the limit to load " + folder);
+            }
+            if (more > limits.maxBytes() - bytes) {
+                throw new AdapterLimitException(folder + " takes " + more + " bytes or more, and " + bytes + " of "
+                        + limits.maxBytes() + " allowed for adapters are taken; unload one or raise the limit");
+            }
+        }
+    }
+
+    /** Lets no new request use this adapter; its memory is freed with the last one. Returns whether it was loaded. */
+    public boolean unload(String digest) {
+        synchronized (slots) {
+            Slot slot = slots.get(digest);
+            if (slot == null || slot.leaving) {
+                return false;
+            }
+            slot.leaving = true;
+            slot.freeIfDone();
+            return true;
+        }
+    }
+
+    /** All that are in memory, the oldest first. */
+    public List<LoadedAdapter> loaded() {
+        synchronized (slots) {
+            return slots.values().stream().map(Slot::describe).toList();
+        }
+    }
+
+    /**
+     * Holds an adapter for a request.
+     *
+     * @throws UnknownAdapterException when it is not loaded, or leaving
+     */
+    public AdapterLease acquire(String digest) {
+        synchronized (slots) {
+            Slot slot = slots.get(digest);
+            if (slot == null || slot.leaving) {
+                throw new UnknownAdapterException(digest);
+            }
+            slot.users++;
+            return new AdapterLease(slot);
+        }
+    }
+
+    /** Unloads all; those that requests still hold go with them. */
+    @Override
+    public void close() {
+        synchronized (slots) {
+            closed = true;
+            List.copyOf(slots.values()).forEach(slot -> {
+                slot.leaving = true;
+                slot.freeIfDone();
+            });
+        }
+    }
+}
