@@ -53,7 +53,7 @@ final class TikaReader {
         try (TikaInputStream in = TikaInputStream.get(file)) {
             Parser parser = type == DocumentType.PDF ? new PDFParser() : new OOXMLParser();
             parser.parse(
-                    in, new XhtmlBlocks(text, limits.maxCharacters(), type == DocumentType.XLSX), metadata, context());
+                    in, new XhtmlBlocks(text, limits.maxCharacters(), type), metadata, context());
         } catch (EncryptedDocumentException e) {
             throw encrypted(e);
         } catch (WriteLimitReachedException e) {

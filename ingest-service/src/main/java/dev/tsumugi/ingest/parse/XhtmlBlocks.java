@@ -38,7 +38,7 @@ final class XhtmlBlocks extends DefaultHandler {
 
     private final DocumentTextBuilder document;
     private final int maxCharacters;
-    private final boolean spreadsheet;
+    private final DocumentType type;
     private final BlockText block = new BlockText();
     private Kind kind = Kind.PARAGRAPH;
     private int level;
@@ -47,8 +47,8 @@ final class XhtmlBlocks extends DefaultHandler {
     private int rowDepth;
     private boolean columnsNamed;
 
-    XhtmlBlocks(DocumentTextBuilder document, int maxCharacters, boolean spreadsheet) {
-        this.spreadsheet = spreadsheet;
+    XhtmlBlocks(DocumentTextBuilder document, int maxCharacters, DocumentType type) {
+        this.type = type;
         this.document = document;
         this.maxCharacters = maxCharacters;
     }
@@ -143,13 +143,18 @@ final class XhtmlBlocks extends DefaultHandler {
         String text = block.take();
         if (kind == Kind.TABLE_ROW) {
             text = CleanText.row(text);
-            if (spreadsheet && !columnsNamed && text.contains(CELL_END)) {
+            if (type == DocumentType.XLSX && !columnsNamed && text.contains(CELL_END)) {
                 columnsNamed = true;
                 kind = Kind.HEADING;
                 level = COLUMN_NAMES;
             }
         }
-        document.add(kind, level, page, text);
+        // A PDF has no paragraphs, so the parser may give a line for one.
+        if (type == DocumentType.PDF && kind == Kind.PARAGRAPH) {
+            document.addParagraphOfLines(page, text);
+        } else {
+            document.add(kind, level, page, text);
+        }
         kind = Kind.PARAGRAPH;
         level = 0;
     }

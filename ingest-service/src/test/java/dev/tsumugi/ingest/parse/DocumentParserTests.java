@@ -50,6 +50,22 @@ class DocumentParserTests {
     }
 
     @Test
+    void a_sentence_goes_on_in_the_next_line_of_a_pdf_with_wide_lines() throws Exception {
+        String page =
+                "Temperatures\nIce cream is kept in\nhall C at minus 28 degrees.\nAlarm\nCall the well-\nknown company.";
+        ParsedDocument document = parse(TestFiles.pdf(List.of(page), null, 48), null, null);
+
+        assertBlocksFit(document);
+        assertThat(document.blocks())
+                .extracting(block -> text(document, block))
+                .containsExactly(
+                        "Temperatures",
+                        "Ice cream is kept in hall C at minus 28 degrees.",
+                        "Alarm",
+                        "Call the well-known company.");
+    }
+
+    @Test
     void a_pdf_gives_its_text_page_by_page() throws Exception {
         ParsedDocument document =
                 parse(TestFiles.pdf(List.of("The gate opens at six.", "Second page here.")), null, null);

@@ -29,6 +29,11 @@ public final class TestFiles {
     }
 
     static byte[] pdf(List<String> pages, String password) throws IOException {
+        return pdf(pages, password, 14);
+    }
+
+    /** @param leading points from line to line; the letters are of 12 points */
+    static byte[] pdf(List<String> pages, String password, float leading) throws IOException {
         try (PDDocument document = new PDDocument();
                 ByteArrayOutputStream out = new ByteArrayOutputStream()) {
             for (String text : pages) {
@@ -41,7 +46,7 @@ public final class TestFiles {
                     content.beginText();
                     content.setFont(new PDType1Font(Standard14Fonts.FontName.HELVETICA), 12);
                     content.newLineAtOffset(50, 700);
-                    content.setLeading(14);
+                    content.setLeading(leading);
                     for (String line : text.split("\n")) {
                         content.showText(line);
                         content.newLine();
