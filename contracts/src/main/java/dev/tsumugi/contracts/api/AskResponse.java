@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * An answer with what it rests on.
  *
- * @param answered false when the documents do not hold the answer; {@code answer} then says so
+ * @param answered false when the documents do not hold the answer; {@code answer} then says so, and a citation, if there is one, is the
+ *     passage that comes closest
  */
 public record AskResponse(
         String answer,

@@ -170,7 +170,7 @@ public class Answers {
             GroundedAnswer grounded = citations.ground(request.question(), text, request.passages());
             long first = firstToken == 0 ? System.nanoTime() : firstToken;
             if (!grounded.supported()) {
-                return refusal(request, served, usage, begin, first);
+                return unsupported(request, served, usage, begin, first);
             }
             return new AskResponse(
                     grounded.text(),
@@ -187,15 +187,38 @@ public class Answers {
         }
     }
 
+    /** The passages have to do with the question, so the one that comes closest is worth a look. */
+    private AskResponse unsupported(
+            AnswerRequest request, ServedModel served, AskResponse.Usage usage, long begin, long firstToken) {
+        AskResponse.Citation closest = citations.closest(request.question(), request.passages());
+        return closest == null
+                ? refusal(request, served, usage, begin, firstToken)
+                : unanswered(
+                        Refusals.withClosest(request.question()),
+                        List.of(closest),
+                        request,
+                        served,
+                        usage,
+                        begin,
+                        firstToken);
+    }
+
     private static AskResponse refusal(
             AnswerRequest request, ServedModel served, AskResponse.Usage usage, long begin, long firstToken) {
+        String text = Refusals.inLanguageOf(request.question());
+        return unanswered(text, List.of(), request, served, usage, begin, firstToken);
+    }
+
+    private static AskResponse unanswered(
+            String text,
+            List<AskResponse.Citation> citations,
+            AnswerRequest request,
+            ServedModel served,
+            AskResponse.Usage usage,
+            long begin,
+            long firstToken) {
         return new AskResponse(
-                Refusals.inLanguageOf(request.question()),
-                false,
-                List.of(),
-                provenance(request, served),
-                usage,
-                timings(request, begin, firstToken));
+                text, false, citations, provenance(request, served), usage, timings(request, begin, firstToken));
     }
 
     private static AskResponse.Provenance provenance(AnswerRequest request, ServedModel served) {

@@ -22,13 +22,15 @@ import org.jspecify.annotations.Nullable;
  *   <li>at least {@value #MIN_ALL} of all its content words stand there, or {@value #MIN_REPEATED} when it says nothing beyond the question.
  * </ul>
  *
- * Among supporting windows the one that shares the most with the sentence, in order (longest common subsequence), and with the question
+ * A question supports nothing: small models give the question back. Among supporting windows the one that shares the most with the sentence, in order (longest common subsequence), and with the question
  * wins. The quote is exactly {@code parsedText.substring(start, end)} of the document.
  */
 public final class CitationFinder {
     private static final double MIN_NEW = 0.6;
     private static final double MIN_ALL = 0.45;
     private static final double MIN_REPEATED = 0.75;
+    private static final double MIN_CLOSEST = 0.5;
+    private static final double PERTINENCE = 0.4;
     private static final int MAX_QUOTE = 400;
     private static final int MAX_COMPARED_WORDS = 400;
 
@@ -67,6 +69,32 @@ public final class CitationFinder {
         return new GroundedAnswer(marked.toString(), List.copyOf(citations.values()));
     }
 
+    /** The place that has most to do with a question which got no answer; null when none shares at least half of its content words. */
+    public @Nullable Citation closest(String question, List<Hit> passages) {
+        List<Words.Word> asked = Words.of(question);
+        Set<String> forms = asked.stream().map(Words.Word::form).collect(Collectors.toSet());
+        Match best = null;
+        for (Hit hit : passages) {
+            for (Window window : windowsOf(hit)) {
+                double share = share(asked, window);
+                double score = share + PERTINENCE * pertinence(asked, forms, window);
+                if (share >= MIN_CLOSEST && (best == null || score > best.score() + 1e-9)) {
+                    best = new Match(window, score);
+                }
+            }
+        }
+        return best == null ? null : cite(best.window(), question, new LinkedHashMap<>());
+    }
+
+    /** Part of the question's content words that the window holds. */
+    private static double share(List<Words.Word> asked, Window window) {
+        long content = asked.stream().filter(Words.Word::content).count();
+        long found = asked.stream()
+                .filter(word -> word.content() && window.forms().contains(word.form()))
+                .count();
+        return content == 0 ? 0 : (double) found / content;
+    }
+
     private static String withoutMarks(String answer) {
         return answer.replaceAll("\\s?\\[\\d{1,2}\\]", "").strip();
     }
@@ -95,6 +123,9 @@ public final class CitationFinder {
     }
 
     private static @Nullable Match bestMatch(String sentence, List<Words.Word> asked, List<Window> windows) {
+        if (sentence.endsWith("?") || sentence.endsWith("？")) {
+            return null;
+        }
         List<Words.Word> said = Words.of(sentence);
         Set<String> questionForms = asked.stream().map(Words.Word::form).collect(Collectors.toSet());
         Match best = null;
@@ -140,12 +171,7 @@ public final class CitationFinder {
             return 0;
         }
         double inOrder = (double) longestCommonSubsequence(said, window.words()) / said.size();
-        long askedContent = asked.stream().filter(Words.Word::content).count();
-        long askedFound = asked.stream()
-                .filter(word -> word.content() && window.forms().contains(word.form()))
-                .count();
-        double aboutQuestion = askedContent == 0 ? 0 : (double) askedFound / askedContent;
-        return coverage + inOrder + 0.5 * aboutQuestion + 0.4 * pertinence(said, questionForms, window);
+        return coverage + inOrder + 0.5 * share(asked, window) + PERTINENCE * pertinence(said, questionForms, window);
     }
 
     /** Share of the window's content words that have to do with what is said or asked: a longer window must earn its length. */

@@ -44,6 +44,27 @@ class CitationFinderTests {
     }
 
     @Test
+    void the_question_given_back_is_no_answer() {
+        List<Hit> passages = List.of(passage("o", OFFICE), passage("l", LEAVE));
+        assertThat(finder.ground("When does the office open?", "When does the office open?", passages)
+                        .supported())
+                .isFalse();
+        assertThat(finder.ground("年次有給休暇は何日ですか？", "年次有給休暇は何日ですか？", passages).supported())
+                .isFalse();
+    }
+
+    @Test
+    void the_closest_passage_holds_at_least_half_of_the_words_of_the_question() {
+        List<Hit> passages = List.of(passage("r", RIVER), passage("o", OFFICE));
+        Citation closest = finder.closest("Where do the visitors of the laboratory sign in?", passages);
+        assertThat(closest).isNotNull();
+        assertThat(closest.marker()).isEqualTo(1);
+        assertThat(closest.quote()).contains("Visitors sign in at the reception desk");
+        assertThat(finder.closest("Who won the football cup in 1998?", passages))
+                .isNull();
+    }
+
+    @Test
     void an_invented_sentence_stays_without_a_mark_beside_a_supported_one() {
         GroundedAnswer answer = finder.ground(
                 "Where do visitors sign in?",

@@ -52,8 +52,7 @@ final class TikaReader {
         Metadata metadata = new Metadata();
         try (TikaInputStream in = TikaInputStream.get(file)) {
             Parser parser = type == DocumentType.PDF ? new PDFParser() : new OOXMLParser();
-            parser.parse(
-                    in, new XhtmlBlocks(text, limits.maxCharacters(), type), metadata, context());
+            parser.parse(in, new XhtmlBlocks(text, limits.maxCharacters(), type), metadata, context());
         } catch (EncryptedDocumentException e) {
             throw encrypted(e);
         } catch (WriteLimitReachedException e) {

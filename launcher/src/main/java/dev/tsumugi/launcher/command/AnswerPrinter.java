@@ -35,7 +35,7 @@ final class AnswerPrinter {
         return done;
     }
 
-    private void print(AnswerEvent event) {
+    void print(AnswerEvent event) {
         output.object(event);
         if (event.delta() != null) {
             streamed.append(event.delta());
@@ -58,7 +58,7 @@ final class AnswerPrinter {
         if (streamed.toString().isBlank()) {
             output.say(answer.answer());
         } else if (!answer.answered() && !streamed.toString().strip().equals(answer.answer())) {
-            output.say("  Taken back, because no passage supports it. " + answer.answer());
+            output.say("  Taken back, because no passage supports it.\n" + answer.answer());
         }
     }
 
