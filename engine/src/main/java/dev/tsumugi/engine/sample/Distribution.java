@@ -12,18 +12,22 @@ final class Distribution {
     private int size;
     private double total;
 
-    /** All tokens, weighted by exp(logit / temperature), the likeliest with weight 1. */
+    /** All tokens that are possible at all, weighted by exp(logit / temperature), the likeliest with weight 1. */
     void set(float[] logits, int from, int vocabulary, double temperature, double max) {
         if (ids.length < vocabulary) {
             ids = new int[vocabulary];
             weights = new double[vocabulary];
         }
-        size = vocabulary;
+        size = 0;
         total = 0;
         for (int i = 0; i < vocabulary; i++) {
-            ids[i] = i;
-            weights[i] = Math.exp((logits[from + i] - max) / temperature);
-            total += weights[i];
+            float logit = logits[from + i];
+            if (logit == Float.NEGATIVE_INFINITY) {
+                continue;
+            }
+            ids[size] = i;
+            weights[size] = Math.exp((logit - max) / temperature);
+            total += weights[size++];
         }
     }
 

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Natural logarithms of probabilities at one step, from the model's own logits before penalties, temperature and cuts.
+ * Natural logarithms of probabilities at one step, from the model's own logits before penalties, logit bias, temperature, cuts and the mask of
+ * a constraint: what the model thought, not what it was made to say. So under a constraint {@code top} may hold tokens that were not
+ * allowed. (OpenAI's API does not say which; vLLM's default is the same.)
  *
  * @param chosen the token that was generated
  * @param top the most likely tokens, best first

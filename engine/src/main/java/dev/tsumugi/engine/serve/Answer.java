@@ -1,6 +1,8 @@
 package dev.tsumugi.engine.serve;
 
 import dev.tsumugi.engine.adapter.AdapterLease;
+import dev.tsumugi.engine.constrain.Constraint;
+import dev.tsumugi.engine.constrain.ConstraintState;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.sample.Sampler;
 import dev.tsumugi.engine.sample.TokenLogprobs;
@@ -29,6 +31,7 @@ final class Answer {
     private final Detokenizer detokenizer;
     private final StopStrings stops;
     private final Set<Integer> endTokens;
+    private @Nullable ConstraintState constrained;
     private final int lengthLimit;
     private final Mailbox mailbox;
     private final long submitted;
@@ -57,6 +60,8 @@ final class Answer {
         this.adapter = adapter;
         this.listener = listener;
         this.endTokens = request.ignoreEnd() ? Set.of() : endTokens;
+        Constraint constraint = request.constraint();
+        constrained = constraint == null ? null : constraint.initial();
         int[] prompt = request.prompt();
         lengthLimit = (int) Math.min(limits.contextLength(), (long) prompt.length + request.maxTokens());
         sequence = new Sequence(
@@ -129,6 +134,9 @@ final class Answer {
     FinishReason choose(float[] logits, int from, int vocabulary, long now) {
         boolean wanted = request.logprobs() >= 0;
         float[] raw = wanted ? Arrays.copyOfRange(logits, from, from + vocabulary) : logits;
+        if (constrained != null) {
+            constrained.restrict(logits, from, vocabulary, endTokens);
+        }
         int token = sampler.next(logits, from, vocabulary, sequence.known());
         if (wanted) {
             logprobs.add(TokenLogprobs.of(raw, 0, vocabulary, token, request.logprobs()));
@@ -141,6 +149,12 @@ final class Answer {
         give(ended ? "" : stops.accept(detokenizer.accept(token)));
         if (ended || stops.found()) {
             return FinishReason.STOP;
+        }
+        if (constrained != null) {
+            constrained = constrained.after(token);
+            if (constrained.isComplete()) {
+                return FinishReason.STOP;
+            }
         }
         return sequence.known() >= lengthLimit ? FinishReason.LENGTH : null;
     }

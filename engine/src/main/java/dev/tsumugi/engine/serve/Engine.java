@@ -3,6 +3,7 @@ package dev.tsumugi.engine.serve;
 import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.adapter.AdapterLimits;
 import dev.tsumugi.engine.adapter.AdapterSlots;
+import dev.tsumugi.engine.constrain.Constraint;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
@@ -148,13 +149,17 @@ public final class Engine implements AutoCloseable {
      * Accepts a request; the answer comes to {@code listener} and to {@link Generation#result}.
      *
      * @throws PromptTooLongException when the prompt leaves no room for an answer
-     * @throws IllegalArgumentException for a token id that the model does not have
      * @throws dev.tsumugi.engine.adapter.UnknownAdapterException when its adapter is not loaded
+     * @throws IllegalArgumentException for a token id that the model does not have, or a constraint for another tokenizer
      * @throws QueueFullException when too many requests are unfinished, of all or of this tenant
      * @throws IllegalStateException after {@link #close}
      */
     public Generation submit(GenerationRequest request, GenerationListener listener) {
         check(request.prompt());
+        Constraint constraint = request.constraint();
+        if (constraint != null && constraint.tokenizer() != tokenizer) {
+            throw new IllegalArgumentException("the constraint was compiled for another tokenizer than this engine's");
+        }
         synchronized (admission) {
             if (closing) {
                 throw new IllegalStateException("the engine is closed");

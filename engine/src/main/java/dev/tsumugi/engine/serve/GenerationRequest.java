@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.constrain.Constraint;
 import dev.tsumugi.engine.sample.SamplingSettings;
 import java.time.Duration;
 import java.util.List;
@@ -14,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param stop strings before which the answer ends; they are not part of it
  * @param logprobs how many of the most likely tokens to report at each step; -1: report none, 0: the chosen one alone
  * @param ignoreEnd go on behind the model's end tokens, to {@code maxTokens}
+ * @param constraint what the answer must match, compiled for the model's tokenizer; null: nothing. An answer that reaches {@code maxTokens}
+ *     before it matches ends there.
  * @param timeout from submission to the last token; null: none
  * @param tenant on whose behalf; tenants that compete get equal parts of the engine, whatever each of them asks for
  * @param adapter digest of the adapter to run with; null: none
@@ -25,6 +28,7 @@ public record GenerationRequest(
         List<String> stop,
         int logprobs,
         boolean ignoreEnd,
+        @Nullable Constraint constraint,
         @Nullable Duration timeout,
         String tenant,
         @Nullable String adapter) {
@@ -63,36 +67,48 @@ public record GenerationRequest(
     /** A greedy answer of up to {@code maxTokens}. */
     public static GenerationRequest of(int[] prompt, int maxTokens) {
         return new GenerationRequest(
-                prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null, "", null);
+                prompt, SamplingSettings.greedy(), maxTokens, List.of(), -1, false, null, null, "", null);
     }
 
     public GenerationRequest withSampling(SamplingSettings value) {
-        return new GenerationRequest(prompt, value, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant, adapter);
+        return new GenerationRequest(
+                prompt, value, maxTokens, stop, logprobs, ignoreEnd, constraint, timeout, tenant, adapter);
     }
 
     public GenerationRequest withStop(List<String> value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, value, logprobs, ignoreEnd, timeout, tenant, adapter);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, value, logprobs, ignoreEnd, constraint, timeout, tenant, adapter);
     }
 
     public GenerationRequest withLogprobs(int value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, ignoreEnd, timeout, tenant, adapter);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, value, ignoreEnd, constraint, timeout, tenant, adapter);
     }
 
     public GenerationRequest withIgnoreEnd(boolean value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, value, timeout, tenant, adapter);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, logprobs, value, constraint, timeout, tenant, adapter);
+    }
+
+    public GenerationRequest withConstraint(@Nullable Constraint value) {
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value, timeout, tenant, adapter);
     }
 
     public GenerationRequest withTimeout(@Nullable Duration value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, value, tenant, adapter);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, constraint, value, tenant, adapter);
     }
 
     public GenerationRequest withTenant(String value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, value, adapter);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, constraint, timeout, value, adapter);
     }
 
     /** With the adapter of this digest, which the engine must have loaded; null: without any. */
     public GenerationRequest withAdapter(@Nullable String value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, timeout, tenant, value);
+        return new GenerationRequest(
+                prompt, sampling, maxTokens, stop, logprobs, ignoreEnd, constraint, timeout, tenant, value);
     }
 
     @Override

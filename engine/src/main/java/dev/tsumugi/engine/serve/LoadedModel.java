@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.serve;
 
 import dev.tsumugi.engine.adapter.AdapterLimits;
+import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.files.ModelStore;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
@@ -14,6 +15,7 @@ import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model with all that belongs to it: weights on a backend, tokenizer, chat template and end tokens, opened from one GGUF file or one folder
@@ -28,6 +30,7 @@ public final class LoadedModel implements AutoCloseable {
     private final LanguageModel model;
     private final Backend backend;
     private final TextSide text;
+    private @Nullable Constraints constraints;
 
     private LoadedModel(LanguageModel model, Backend backend, TextSide text) {
         this.model = model;
@@ -75,6 +78,16 @@ public final class LoadedModel implements AutoCloseable {
 
     public Tokenizer tokenizer() {
         return text.tokenizer();
+    }
+
+    /** Compiles what answers must match; reads the vocabulary when it is first asked for. */
+    public synchronized Constraints constraints() {
+        Constraints known = constraints;
+        if (known == null) {
+            known = new Constraints(text.tokenizer());
+            constraints = known;
+        }
+        return known;
     }
 
     /** Name of the backend that computes. */

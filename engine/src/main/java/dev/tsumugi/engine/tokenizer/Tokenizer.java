@@ -132,6 +132,11 @@ public final class Tokenizer {
         return pieces.of(id).clone();
     }
 
+    /** Whether a decoded text loses the blank with which it begins, because encoding had put it there. */
+    public boolean dropsLeadingSpace() {
+        return pieces.dropLeadingSpace();
+    }
+
     private void encodeNormalizing(String segment, boolean first, IntList out) {
         encodeAround(inNormalizedText, normalizer.normalize(segment), first, out, this::encodeWords);
     }
