@@ -128,6 +128,7 @@ class IngestIT {
         assertThat(answer.statusCode()).isEqualTo(202);
         DocumentView received = IngestFixture.JSON.readValue(answer.body(), DocumentView.class);
         assertThat(received.id()).isEqualTo("hr/rules.pdf");
+        assertThat(ingest.view("hr%2Frules.pdf").id()).isEqualTo("hr/rules.pdf");
         awaitState("hr/rules.pdf", 1, DocumentState.PARSED);
         DocumentView view = ingest.view("hr/rules.pdf");
         assertThat(view.title()).isEqualTo("就業規則");

@@ -5,7 +5,10 @@ import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.InternalTokenFilter;
 import dev.tsumugi.platform.web.ProblemAdvice;
 import java.util.List;
+import org.apache.tomcat.util.buf.EncodedSolidusHandling;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
+import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
@@ -26,6 +29,13 @@ public class PlatformConfiguration {
     @Bean
     InternalClients internalClients(PlatformProperties properties) {
         return new InternalClients(properties.internalToken());
+    }
+
+    /** Document ids hold slashes; a caller may encode them, and Spring decodes each segment by itself. */
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> encodedSlashes() {
+        return server -> server.addConnectorCustomizers(
+                connector -> connector.setEncodedSolidusHandling(EncodedSolidusHandling.PASS_THROUGH.getValue()));
     }
 
     @Bean
