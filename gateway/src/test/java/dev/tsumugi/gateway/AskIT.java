@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.net.Socket;
+import java.net.URI;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -191,6 +193,54 @@ class AskIT {
         body.close();
         callerLeft.countDown();
         assertThat(ended.get(30, TimeUnit.SECONDS)).contains("stopped");
+    }
+
+    @Test
+    void a_caller_who_leaves_while_a_whole_answer_is_generated_stops_the_generator() throws Exception {
+        CompletableFuture<String> ended = new CompletableFuture<>();
+        CountDownLatch asked = new CountDownLatch(1);
+        gateway.generator.on("POST /internal/answer", exchange -> {
+            try {
+                events(exchange, out -> {
+                    asked.countDown();
+                    await().atMost(Duration.ofSeconds(20)).ignoreNoExceptions().until(() -> {
+                        event(out, "delta", "{\"delta\":\"word \"}");
+                        return false;
+                    });
+                });
+            } catch (IOException | RuntimeException e) {
+                ended.complete(e instanceof IOException ? "stopped" : e.toString());
+            }
+        });
+        byte[] body = "{\"question\":\"How much leave?\"}".getBytes(StandardCharsets.UTF_8);
+        URI address = URI.create(gateway.url);
+        try (Socket caller = new Socket(address.getHost(), address.getPort())) {
+            caller.getOutputStream()
+                    .write(("POST /api/v1/ask HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+                                    + RunningGateway.KEY + "\r\nContent-Type: application/json\r\nContent-Length: "
+                                    + body.length
+                                    + "\r\n\r\n")
+                            .getBytes(StandardCharsets.US_ASCII));
+            caller.getOutputStream().write(body);
+            assertThat(asked.await(20, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(ended.get(15, TimeUnit.SECONDS)).contains("stopped");
+    }
+
+    @Test
+    void a_caller_who_waits_gets_a_slow_answer_and_his_connection_serves_the_next_question() throws Exception {
+        gateway.generator.on(
+                "POST /internal/answer",
+                exchange -> events(exchange, out -> {
+                    // Longer than the gateway takes to look whether the caller is there.
+                    TimeUnit.MILLISECONDS.sleep(2500);
+                    event(out, "done", DONE);
+                }));
+        for (int i = 0; i < 2; i++) {
+            HttpResponse<String> response = gateway.post("/api/v1/ask", "{\"question\":\"How much leave?\"}");
+            assertThat(response.statusCode()).isEqualTo(200);
+            assertThat(RunningGateway.json(response).path("answer").asString()).isEqualTo("Twenty days [1].");
+        }
     }
 
     @Test

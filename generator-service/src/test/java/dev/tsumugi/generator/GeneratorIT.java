@@ -48,8 +48,8 @@ class GeneratorIT {
         retriever.createContext("/internal/search", exchange -> {
             searchCallers.add(exchange.getRequestHeaders().getFirst(InternalHeaders.TENANT) + " "
                     + exchange.getRequestHeaders().getFirst(InternalHeaders.PRINCIPALS));
-            byte[] body = JSON.writeValueAsBytes(
-                    new SearchResponse(List.of(Passages.passage("rivers", "The Kiso is 229 kilometres long.")), "g1"));
+            byte[] body = JSON.writeValueAsBytes(new SearchResponse(
+                    List.of(Passages.passage("rivers", "The Kiso is 229 kilometres long.")), "g1", null));
             exchange.getResponseHeaders().set("Content-Type", "application/json");
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);
@@ -293,7 +293,8 @@ class GeneratorIT {
                 "g1",
                 null,
                 null,
-                12));
+                12,
+                null));
     }
 
     private static Properties kafka() {

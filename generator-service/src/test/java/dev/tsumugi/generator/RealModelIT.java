@@ -94,7 +94,7 @@ class RealModelIT {
     }
 
     private static JsonNode ask(String question, List<Hit> passages) throws Exception {
-        AnswerRequest request = new AnswerRequest(question, passages, "g1", null, null, 0);
+        AnswerRequest request = new AnswerRequest(question, passages, "g1", null, null, 0, null);
         List<RunningGenerator.Event> events =
                 generator.events(generator.post("/internal/answer", JSON.writeValueAsString(request)));
         assertThat(events.getLast().name()).as(events.toString()).isEqualTo("done");

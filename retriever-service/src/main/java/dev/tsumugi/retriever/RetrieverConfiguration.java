@@ -13,6 +13,7 @@ import dev.tsumugi.retriever.tenancy.RowSecurityCheck;
 import dev.tsumugi.retriever.tenancy.TenantTransactions;
 import dev.tsumugi.retriever.terms.TermAnalyzer;
 import java.time.Clock;
+import java.time.Duration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -22,6 +23,8 @@ import org.springframework.transaction.PlatformTransactionManager;
 @Configuration(proxyBeanMethods = false)
 @EnableConfigurationProperties(RetrieverProperties.class)
 class RetrieverConfiguration {
+    /** Longer, and a search is better off without a vector. */
+    private static final Duration QUERY_TIMEOUT = Duration.ofSeconds(10);
 
     @Bean
     Clock clock() {
@@ -49,8 +52,8 @@ class RetrieverConfiguration {
     }
 
     @Bean
-    QueryEmbeddings queryEmbeddings(EmbedClient client, Clock clock) {
-        return new QueryEmbeddings(client, clock);
+    QueryEmbeddings queryEmbeddings(InternalClients clients, RetrieverProperties properties, Clock clock) {
+        return new QueryEmbeddings(new EmbedClient(clients.client(properties.embedUrl(), QUERY_TIMEOUT)), clock);
     }
 
     @Bean

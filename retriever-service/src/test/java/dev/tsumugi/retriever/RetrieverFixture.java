@@ -60,6 +60,9 @@ final class RetrieverFixture {
     final String jdbcUrl;
     final ConfigurableApplicationContext application;
     final AtomicInteger embeddedPassages = new AtomicInteger();
+    /** In place of vectors: 0 answers, -1 breaks the connection, else a status. */
+    final AtomicInteger embedFailure = new AtomicInteger();
+
     private final RestClient client;
 
     static RetrieverFixture get() {
@@ -250,6 +253,13 @@ final class RetrieverFixture {
 
     private void embed(HttpExchange exchange) throws IOException {
         try (exchange) {
+            int failure = embedFailure.get();
+            if (failure != 0) {
+                if (failure > 0) {
+                    exchange.sendResponseHeaders(failure, -1);
+                }
+                return;
+            }
             EmbedRequest request =
                     JsonMapper.shared().readValue(exchange.getRequestBody().readAllBytes(), EmbedRequest.class);
             if (request.kind() == EmbedRequest.Kind.PASSAGE) {

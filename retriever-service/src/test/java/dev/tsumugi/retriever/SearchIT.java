@@ -6,6 +6,7 @@ import static dev.tsumugi.retriever.RetrieverFixture.newTenant;
 import static dev.tsumugi.retriever.RetrieverFixture.restricted;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.tsumugi.contracts.api.SearchMode;
 import dev.tsumugi.contracts.api.SearchRequest;
@@ -15,11 +16,14 @@ import dev.tsumugi.contracts.event.ChunkEmbeddings;
 import dev.tsumugi.platform.web.Caller;
 import dev.tsumugi.platform.web.ProblemException;
 import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SearchIT {
     private final RetrieverFixture retriever = RetrieverFixture.get();
@@ -270,5 +274,54 @@ class SearchIT {
             sum += (double) a[d] * b[d];
         }
         return sum;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 503, 500})
+    void without_embed_service_words_are_searched_and_hybrid_says_so(int failure) {
+        retriever.indexer().apply(document(tenant, "a", 1, "the backup runs at night"), Map.of());
+        String query = "backup " + failure;
+        retriever.embedFailure.set(failure);
+        try {
+            SearchResponse hybrid = searchAll(query, SearchMode.HYBRID);
+            assertThat(hybrid.hits()).hasSize(1);
+            assertThat(hybrid.hits().getFirst().similarity()).isZero();
+            assertThat(hybrid.indexGeneration()).isEmpty();
+            assertThat(hybrid.degraded()).startsWith("Vector search is unavailable");
+            SearchResponse lexical = searchAll(query, SearchMode.LEXICAL);
+            assertThat(lexical.hits()).hasSize(1);
+            assertThat(lexical.degraded()).isNull();
+            assertThatThrownBy(() -> searchAll(query, SearchMode.VECTOR))
+                    .isInstanceOfSatisfying(ProblemException.class, problem -> {
+                        assertThat(problem.getStatusCode().value()).isEqualTo(503);
+                        assertThat(problem.kind()).isEqualTo("vector-search-unavailable");
+                    });
+        } finally {
+            retriever.embedFailure.set(0);
+        }
+        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            SearchResponse again = searchAll(query, SearchMode.HYBRID);
+            assertThat(again.degraded()).isNull();
+            assertThat(again.hits().getFirst().similarity()).isPositive();
+        });
+    }
+
+    private SearchResponse searchAll(String query, SearchMode mode) {
+        return retriever.search(Caller.administrator(tenant), new SearchRequest(query, 10, mode, null));
+    }
+
+    @Test
+    void a_chunk_of_a_document_whose_id_has_a_slash_is_found_by_its_encoded_id() {
+        retriever.indexer().apply(document(tenant, "hr/rules.pdf", 1, "the backup runs at night"), Map.of());
+        for (String path : List.of("hr%2Frules.pdf%401%230", "hr/rules.pdf@1%230")) {
+            SearchResponse.Hit hit = retriever
+                    .client()
+                    .get()
+                    .uri(URI.create("/internal/chunks/" + path))
+                    .headers(Caller.administrator(tenant)::writeTo)
+                    .retrieve()
+                    .body(SearchResponse.Hit.class);
+            assertThat(hit.documentId()).isEqualTo("hr/rules.pdf");
+        }
     }
 }

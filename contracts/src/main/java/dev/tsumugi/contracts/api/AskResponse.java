@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param answered false when the documents do not hold the answer; {@code answer} then says so, and a citation, if there is one, is the
  *     passage that comes closest
+ * @param degraded why the passages may not have been the best ones, as in {@link SearchResponse}; absent otherwise
  */
 public record AskResponse(
         String answer,
@@ -15,7 +16,8 @@ public record AskResponse(
         List<Citation> citations,
         Provenance provenance,
         Usage usage,
-        Timings timings) {
+        Timings timings,
+        @Nullable String degraded) {
 
     /**
      * @param marker the number that stands in the answer as {@code [1]}

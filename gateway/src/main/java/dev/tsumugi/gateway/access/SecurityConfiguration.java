@@ -3,6 +3,7 @@ package dev.tsumugi.gateway.access;
 import dev.tsumugi.gateway.GatewayProperties;
 import dev.tsumugi.gateway.errors.ProblemReportValve;
 import dev.tsumugi.gateway.errors.Problems;
+import dev.tsumugi.platform.web.CallersConnection;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.MultipartConfigElement;
 import java.nio.file.Path;
@@ -92,6 +93,7 @@ class SecurityConfiguration {
                 // A caller that asks before it sends is told of a refusal instead of a go-ahead.
                 ((AbstractHttp11Protocol<?>) connector.getProtocolHandler()).setContinueResponseTiming("onRead");
             });
+            server.addContextValves(CallersConnection.valve());
             server.addContextCustomizers(context ->
                     ((StandardHost) context.getParent()).setErrorReportValveClass(ProblemReportValve.class.getName()));
         };

@@ -12,6 +12,7 @@ import dev.tsumugi.gateway.downstream.EventStreamRelay;
 import dev.tsumugi.gateway.downstream.ServiceClient;
 import dev.tsumugi.gateway.downstream.Services;
 import dev.tsumugi.platform.web.Caller;
+import dev.tsumugi.platform.web.CallersConnection;
 import dev.tsumugi.platform.web.ProblemException;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -46,9 +47,13 @@ final class Answers {
         this.relay = relay;
     }
 
-    /** Returns the finished answer. */
-    AskResponse whole(AskRequest question, Caller caller) {
-        return generate(question, caller, body -> done(body));
+    /**
+     * Returns the finished answer.
+     *
+     * @throws CallersConnection.GoneException when the caller left while it was generated; the generator stops then
+     */
+    AskResponse whole(AskRequest question, Caller caller, CallersConnection connection) {
+        return generate(question, caller, body -> connection.whilePresent(body, () -> done(body)));
     }
 
     /** Writes the events {@code delta}, {@code done} and {@code error} as they come. */
@@ -78,7 +83,8 @@ final class Answers {
                     found.indexGeneration(),
                     question.adapter(),
                     question.history(),
-                    Duration.ofNanos(System.nanoTime() - begin).toMillis());
+                    Duration.ofNanos(System.nanoTime() - begin).toMillis(),
+                    found.degraded());
             Consumer<HttpHeaders> headers = h -> {
                 h.setContentType(MediaType.APPLICATION_JSON);
                 h.setAccept(List.of(MediaType.TEXT_EVENT_STREAM, MediaType.APPLICATION_PROBLEM_JSON));

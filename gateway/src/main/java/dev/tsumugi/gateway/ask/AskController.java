@@ -5,6 +5,8 @@ import dev.tsumugi.gateway.GatewayProperties;
 import dev.tsumugi.gateway.errors.Checks;
 import dev.tsumugi.gateway.errors.Problems;
 import dev.tsumugi.platform.web.Caller;
+import dev.tsumugi.platform.web.CallersConnection;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.List;
@@ -37,7 +39,8 @@ class AskController {
     }
 
     @PostMapping(path = "/api/v1/ask", consumes = MediaType.APPLICATION_JSON_VALUE)
-    void ask(@RequestBody AskRequest ask, Caller caller, HttpServletResponse response) throws IOException {
+    void ask(@RequestBody AskRequest ask, Caller caller, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         AskRequest question = new AskRequest(
                 Checks.text("question", ask.question(), maxQuestionLength),
                 Checks.range("limit", ask.limit(), 1, MAX_PASSAGES, DEFAULT_PASSAGES),
@@ -47,7 +50,7 @@ class AskController {
         if (Boolean.TRUE.equals(ask.stream())) {
             answers.stream(question, caller, response);
         } else {
-            byte[] body = json.writeValueAsBytes(answers.whole(question, caller));
+            byte[] body = json.writeValueAsBytes(answers.whole(question, caller, CallersConnection.of(request)));
             response.setContentType(MediaType.APPLICATION_JSON_VALUE);
             response.setContentLength(body.length);
             response.getOutputStream().write(body);

@@ -68,7 +68,7 @@ public class Answers {
         long begin = System.nanoTime();
         AnswerRequests.check(request);
         ServedModel served = host.require();
-        if (!gate.passes(request.question(), request.passages())) {
+        if (!gate.passes(request)) {
             return new Refused(refusal(request, served, new AskResponse.Usage(0, 0), begin, begin));
         }
         GenerationRequest generation = GenerationRequest.of(prompt(request, served), properties.maxTokens())
@@ -178,7 +178,8 @@ public class Answers {
                     grounded.citations(),
                     provenance(request, served),
                     usage,
-                    timings(request, begin, first));
+                    timings(request, begin, first),
+                    request.degraded());
         }
 
         @Override
@@ -218,7 +219,13 @@ public class Answers {
             long begin,
             long firstToken) {
         return new AskResponse(
-                text, false, citations, provenance(request, served), usage, timings(request, begin, firstToken));
+                text,
+                false,
+                citations,
+                provenance(request, served),
+                usage,
+                timings(request, begin, firstToken),
+                request.degraded());
     }
 
     private static AskResponse.Provenance provenance(AnswerRequest request, ServedModel served) {

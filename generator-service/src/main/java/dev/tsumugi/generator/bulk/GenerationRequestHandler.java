@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
+import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.web.client.RestClient;
 
@@ -86,9 +87,13 @@ final class GenerationRequestHandler implements RecordHandler {
         if (found == null) {
             throw new IOException("the retriever gave an empty answer");
         }
+        if (found.degraded() != null) {
+            // Nobody waits for this answer: better late than from worse passages.
+            throw new ProblemException(HttpStatus.SERVICE_UNAVAILABLE, "search-degraded", found.degraded());
+        }
         long retrieval = Duration.ofNanos(System.nanoTime() - begin).toMillis();
         AnswerRequest question = new AnswerRequest(
-                request.question(), found.hits(), found.indexGeneration(), request.adapter(), null, retrieval);
+                request.question(), found.hits(), found.indexGeneration(), request.adapter(), null, retrieval, null);
         try (Answers.Accepted accepted = answers.accept(question)) {
             return accepted.read(Answers.Reader.NONE);
         }

@@ -1,5 +1,6 @@
 package dev.tsumugi.generator.grounding;
 
+import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import java.util.HashSet;
 import java.util.List;
@@ -21,10 +22,14 @@ import java.util.Set;
  * JSQuAD,    e5-small-v2, Japanese,            minimum 0.87:   94.6 %   20.0 %
  * </pre>
  *
- * It tells topics apart, not whether a passage holds the answer; {@link CitationFinder} looks at the answer itself.
+ * Passages that were found without vectors have no similarity; then at least half of the question's content words must stand in one.
+ *
+ * <p>It tells topics apart, not whether a passage holds the answer; {@link CitationFinder} looks at the answer itself.
  */
 public final class RelevanceGate {
     static final double LEXICAL_WEIGHT = 0.06;
+
+    private static final double MIN_COVERAGE = 0.5;
 
     private final double minRelevance;
     private final double minRelevanceJapanese;
@@ -38,19 +43,28 @@ public final class RelevanceGate {
         this.minRelevanceJapanese = minRelevanceJapanese;
     }
 
-    public boolean passes(String question, List<Hit> passages) {
+    public boolean passes(AnswerRequest request) {
+        return request.degraded() == null
+                ? passes(request.question(), request.passages())
+                : !request.passages().isEmpty()
+                        && coverage(request.question(), request.passages()) >= Math.min(MIN_COVERAGE, minRelevance);
+    }
+
+    boolean passes(String question, List<Hit> passages) {
         double minimum = Words.isEastAsian(question) ? minRelevanceJapanese : minRelevance;
         return !passages.isEmpty() && relevance(question, passages) >= minimum;
     }
 
     double relevance(String question, List<Hit> passages) {
-        double similarity = 0;
-        double coverage = 0;
-        for (Hit hit : passages) {
-            similarity = Math.max(similarity, hit.similarity());
-            coverage = Math.max(coverage, coverage(question, hit));
-        }
-        return similarity + LEXICAL_WEIGHT * coverage;
+        double similarity = passages.stream().mapToDouble(Hit::similarity).max().orElse(0);
+        return similarity + LEXICAL_WEIGHT * coverage(question, passages);
+    }
+
+    private static double coverage(String question, List<Hit> passages) {
+        return passages.stream()
+                .mapToDouble(passage -> coverage(question, passage))
+                .max()
+                .orElse(0);
     }
 
     /** Share of the question's content words that the passage holds; 0 when the question has none. */

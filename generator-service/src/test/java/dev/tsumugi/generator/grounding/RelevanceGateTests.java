@@ -3,6 +3,7 @@ package dev.tsumugi.generator.grounding;
 import static dev.tsumugi.generator.grounding.Passages.passage;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.tsumugi.contracts.api.AnswerRequest;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -50,5 +51,17 @@ class RelevanceGateTests {
     void a_threshold_of_zero_lets_everything_pass_that_was_retrieved() {
         assertThat(new RelevanceGate(0, 0).passes("Anything?", List.of(passage("b", BACKUP, 0, 0))))
                 .isTrue();
+    }
+
+    @Test
+    void passages_that_were_found_without_vectors_are_judged_by_their_words() {
+        assertThat(gate.passes(byWords("How long are backups kept?"))).isTrue();
+        assertThat(gate.passes(byWords("Who won the football match?"))).isFalse();
+        assertThat(gate.passes(new AnswerRequest("How long?", List.of(), "", null, null, 0, "no vectors")))
+                .isFalse();
+    }
+
+    private static AnswerRequest byWords(String question) {
+        return new AnswerRequest(question, List.of(passage("b", BACKUP, 0, 0)), "", null, null, 0, "no vectors");
     }
 }

@@ -37,7 +37,8 @@ class AnswerPrinterTests {
                 List.of(CITATION),
                 new AskResponse.Provenance("model", null, "generation", "prompt"),
                 new AskResponse.Usage(10, 4),
-                new AskResponse.Timings(1, 2, 3));
+                new AskResponse.Timings(1, 2, 3),
+                null);
         return new AnswerEvent(null, response, null);
     }
 

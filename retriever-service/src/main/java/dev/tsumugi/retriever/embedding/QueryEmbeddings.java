@@ -2,22 +2,34 @@ package dev.tsumugi.retriever.embedding;
 
 import dev.tsumugi.contracts.api.EmbedRequest.Kind;
 import dev.tsumugi.contracts.api.EmbedResponse;
+import dev.tsumugi.platform.web.ProblemException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.web.client.ResourceAccessException;
 
-/** Vectors of questions; the last ones asked are remembered for a while, since pages and retries ask the same question again. */
+/**
+ * Vectors of questions, as long as embed-service answers; the last ones asked are remembered for a while, since pages and retries ask the same question again.
+ */
 public class QueryEmbeddings {
     private static final int REMEMBERED = 512;
     /** Ends the memory of vectors of a model that was replaced. */
     private static final Duration LIFETIME = Duration.ofMinutes(2);
+    /** So that not every search waits for a service that hangs. */
+    private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(2);
+
+    private static final Logger log = LoggerFactory.getLogger(QueryEmbeddings.class);
 
     private final EmbedClient client;
     private final Clock clock;
+    private volatile Instant askAgainAt = Instant.MIN;
     private final Map<String, Remembered> recent = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Remembered> eldest) {
@@ -27,7 +39,14 @@ public class QueryEmbeddings {
 
     /** A vector and the name of the model that made it. */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    public record QueryVector(float[] values, String generation) {}
+    public record QueryVector(float[] values, String generation) {
+        /** For searches by words alone. */
+        public static final QueryVector NONE = new QueryVector(new float[0], "");
+
+        public boolean isNone() {
+            return values.length == 0;
+        }
+    }
 
     private record Remembered(QueryVector vector, Instant madeAt) {}
 
@@ -36,14 +55,47 @@ public class QueryEmbeddings {
         this.clock = clock;
     }
 
-    public QueryVector of(String query) {
+    /**
+     * Empty when embed-service does not answer, is too busy, or fails.
+     *
+     * @throws ProblemException when it refuses the query itself
+     */
+    public Optional<QueryVector> find(String query) {
+        try {
+            return clock.instant().isBefore(askAgainAt) ? remembered(query) : Optional.of(of(query));
+        } catch (ResourceAccessException e) {
+            return unavailable(e);
+        } catch (ProblemException e) {
+            int status = e.getStatusCode().value();
+            if (status >= 500 || status == 429 || status == 401) {
+                return unavailable(e);
+            }
+            throw e;
+        }
+    }
+
+    private Optional<QueryVector> unavailable(RuntimeException e) {
+        askAgainAt = clock.instant().plus(PAUSE_AFTER_FAILURE);
+        log.warn("no vectors for queries: {}", e.getMessage());
+        return Optional.empty();
+    }
+
+    private Optional<QueryVector> remembered(String query) {
         Instant now = clock.instant();
         synchronized (recent) {
             @Nullable Remembered entry = recent.get(query);
-            if (entry != null && now.isBefore(entry.madeAt().plus(LIFETIME))) {
-                return entry.vector();
-            }
+            return entry != null && now.isBefore(entry.madeAt().plus(LIFETIME))
+                    ? Optional.of(entry.vector())
+                    : Optional.empty();
         }
+    }
+
+    private QueryVector of(String query) {
+        Optional<QueryVector> remembered = remembered(query);
+        if (remembered.isPresent()) {
+            return remembered.get();
+        }
+        Instant now = clock.instant();
         EmbedResponse response = client.embed(Kind.QUERY, List.of(query));
         QueryVector vector = new QueryVector(response.vectors().getFirst(), response.indexGeneration());
         synchronized (recent) {

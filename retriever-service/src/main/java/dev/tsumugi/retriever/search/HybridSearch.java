@@ -4,6 +4,7 @@ import dev.tsumugi.contracts.api.SearchMode;
 import dev.tsumugi.contracts.api.SearchResponse;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import dev.tsumugi.platform.web.Caller;
+import dev.tsumugi.platform.web.ProblemException;
 import dev.tsumugi.retriever.embedding.QueryEmbeddings;
 import dev.tsumugi.retriever.embedding.QueryEmbeddings.QueryVector;
 import dev.tsumugi.retriever.tenancy.TenantTransactions;
@@ -15,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.HttpStatus;
 import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
 import org.springframework.jdbc.core.namedparam.NamedParameterJdbcTemplate;
 import org.springframework.stereotype.Component;
@@ -25,6 +28,9 @@ import tools.jackson.databind.json.JsonMapper;
 public class HybridSearch {
     /** How many chunks each leg hands to the fusion. */
     private static final int CANDIDATES = 50;
+
+    private static final String WITHOUT_VECTORS =
+            "Vector search is unavailable, because the embed service does not answer. These passages were found by their words alone.";
 
     private final TenantTransactions transactions;
     private final NamedParameterJdbcTemplate jdbc;
@@ -47,14 +53,42 @@ public class HybridSearch {
      * @param limit most hits
      * @param filter metadata that a hit's document must carry; empty: any
      * @return best first
+     * @throws ProblemException 503 when nothing but vectors is to be searched and there is none for the query; by words it goes on without
      */
     public SearchResponse search(Caller caller, String query, int limit, SearchMode mode, Map<String, String> filter) {
-        QueryVector vector = queryEmbeddings.of(query);
+        Optional<QueryVector> vector = queryEmbeddings.find(query);
+        if (vector.isPresent()) {
+            return search(caller, query, limit, mode, filter, vector.get(), null);
+        }
+        if (mode == SearchMode.VECTOR) {
+            throw new ProblemException(
+                    HttpStatus.SERVICE_UNAVAILABLE,
+                    "vector-search-unavailable",
+                    "The embed service does not answer, so there is no vector to search with. Try again in a few seconds, or search in the mode lexical.");
+        }
+        return search(
+                caller,
+                query,
+                limit,
+                SearchMode.LEXICAL,
+                filter,
+                QueryVector.NONE,
+                mode == SearchMode.LEXICAL ? null : WITHOUT_VECTORS);
+    }
+
+    private SearchResponse search(
+            Caller caller,
+            String query,
+            int limit,
+            SearchMode mode,
+            Map<String, String> filter,
+            QueryVector vector,
+            @Nullable String degraded) {
         MapSqlParameterSource parameters = new MapSqlParameterSource()
                 .addValue("tenant", caller.tenant())
                 .addValue("readsAll", caller.readsAll())
                 .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY)
-                .addValue("vector", text(vector.values()))
+                .addValue("vector", vector.isNone() ? null : text(vector.values()), Types.VARCHAR)
                 .addValue("generation", vector.generation())
                 .addValue("candidates", Math.max(CANDIDATES, limit))
                 .addValue("limit", limit);
@@ -67,7 +101,7 @@ public class HybridSearch {
         }
         String sql = SearchSql.of(mode, !filter.isEmpty());
         List<Hit> hits = transactions.read(caller, () -> jdbc.query(sql, parameters, (row, number) -> hit(row)));
-        return new SearchResponse(hits, vector.generation());
+        return new SearchResponse(hits, vector.generation(), degraded);
     }
 
     /** A chunk by its id; empty when it is not there, not visible any more, or not the caller's to read. */
