@@ -1,7 +1,10 @@
 package dev.tsumugi.engine.kernels;
 
+import static java.lang.invoke.MethodHandles.lookup;
+
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -12,6 +15,19 @@ final class BytePanels extends PanelMatrix {
     private final int group;
     private final boolean minimums;
     private final long groupBytes;
+    private final MethodHandle one = Separate.method(
+            lookup(), "one", long.class, int.class, int.class, boolean.class, float[].class, int.class, long.class);
+    private final MethodHandle two = Separate.method(
+            lookup(),
+            "two",
+            long.class,
+            int.class,
+            int.class,
+            boolean.class,
+            float[].class,
+            int.class,
+            long.class,
+            long.class);
 
     BytePanels(int outputs, int inputs, int group, boolean minimums) {
         super(outputs, inputs, inputs / group * groupBytes(group, minimums));
@@ -50,92 +66,115 @@ final class BytePanels extends PanelMatrix {
     }
 
     @Override
-    void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch) {
-        long rowBytes = inputs() * Lanes.FLOAT_BYTES;
-        int t = 0;
-        for (; t + 2 <= tokens; t += 2) {
-            two(panelAddress(panel), x + t * rowBytes, rowBytes, out + t * outStride, outStride, valid);
-        }
-        if (t < tokens) {
-            one(panelAddress(panel), x + t * rowBytes, out + t * outStride, valid);
+    void prepare(Activations x) {
+        x.copy();
+    }
+
+    @Override
+    void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch) {
+        int tokens = x.rows();
+        long room = scratch.address(4 * Lanes.VECTOR_BYTES);
+        boolean part = valid < Lanes.PANEL;
+        long stride = part ? 2 * Lanes.VECTOR_BYTES : outStride;
+        try {
+            for (int t = 0; t < tokens; t += 2) {
+                int from = t * inputs();
+                long to = part ? room : out + t * outStride;
+                int count = Math.min(2, tokens - t);
+                if (count == 2) {
+                    two.invokeExact(panelAddress(panel), inputs(), group, minimums, x.floats(), from, to, stride);
+                } else {
+                    one.invokeExact(panelAddress(panel), inputs(), group, minimums, x.floats(), from, to);
+                }
+                for (int i = 0; part && i < count; i++) {
+                    Lanes.copy(room + i * stride, out + (t + i) * outStride, valid * Lanes.FLOAT_BYTES);
+                }
+            }
+        } catch (Throwable e) {
+            throw Separate.rethrown(e);
         }
     }
 
-    private void one(long weights, long x, long out, int valid) {
+    private static void one(long weights, int inputs, int group, boolean minimums, float[] x, int first, long out) {
         FloatVector low = FloatVector.zero(Lanes.F);
         FloatVector high = FloatVector.zero(Lanes.F);
-        for (int k = 0; k < inputs(); k += group) {
-            long from = x + k * Lanes.FLOAT_BYTES;
+        for (int k = 0; k < inputs; k += group) {
+            int from = first + k;
             FloatVector groupLow = FloatVector.zero(Lanes.F);
             FloatVector groupHigh = FloatVector.zero(Lanes.F);
             for (int i = 0; i < group; i++) {
-                FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(from + i * Lanes.FLOAT_BYTES));
-                groupLow = Lanes.loadBytes(weights + i * Lanes.PANEL).fma(value, groupLow);
-                groupHigh = Lanes.loadBytes(weights + i * Lanes.PANEL + Lanes.L).fma(value, groupHigh);
+                FloatVector value = FloatVector.broadcast(Lanes.F, x[from + i]);
+                groupLow = Lanes.loadBytes(weights).fma(value, groupLow);
+                groupHigh = Lanes.loadBytes(weights + Lanes.L).fma(value, groupHigh);
+                weights += Lanes.PANEL;
             }
-            long scales = weights + group * (long) Lanes.PANEL;
-            low = groupLow.fma(Lanes.load(scales), low);
-            high = groupHigh.fma(Lanes.load(scales + Lanes.VECTOR_BYTES), high);
+            low = groupLow.fma(Lanes.load(weights), low);
+            high = groupHigh.fma(Lanes.load(weights + Lanes.VECTOR_BYTES), high);
+            weights += 2 * Lanes.VECTOR_BYTES;
             if (minimums) {
-                float sum = sum(from);
-                low = Lanes.load(scales + 2 * Lanes.VECTOR_BYTES).mul(sum).add(low);
-                high = Lanes.load(scales + 3 * Lanes.VECTOR_BYTES).mul(sum).add(high);
+                float sum = sum(x, from, group);
+                low = Lanes.load(weights).mul(sum).add(low);
+                high = Lanes.load(weights + Lanes.VECTOR_BYTES).mul(sum).add(high);
+                weights += 2 * Lanes.VECTOR_BYTES;
             }
-            weights += groupBytes;
         }
-        PanelProduct.finish(low, high, out, valid, false);
+        Lanes.store(low, out);
+        Lanes.store(high, out + Lanes.VECTOR_BYTES);
     }
 
-    private void two(long weights, long x, long xStride, long out, long outStride, int valid) {
+    private static void two(
+            long weights, int inputs, int group, boolean minimums, float[] x, int first, long out, long outStride) {
         FloatVector low0 = FloatVector.zero(Lanes.F);
         FloatVector low1 = low0;
         FloatVector high0 = low0;
         FloatVector high1 = low0;
-        for (int k = 0; k < inputs(); k += group) {
-            long from = x + k * Lanes.FLOAT_BYTES;
+        for (int k = 0; k < inputs; k += group) {
+            int from = first + k;
             FloatVector groupLow0 = FloatVector.zero(Lanes.F);
             FloatVector groupLow1 = groupLow0;
             FloatVector groupHigh0 = groupLow0;
             FloatVector groupHigh1 = groupLow0;
             for (int i = 0; i < group; i++) {
-                FloatVector weightLow = Lanes.loadBytes(weights + i * Lanes.PANEL);
-                FloatVector weightHigh = Lanes.loadBytes(weights + i * Lanes.PANEL + Lanes.L);
-                long at = from + i * Lanes.FLOAT_BYTES;
-                FloatVector value0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at));
+                FloatVector weightLow = Lanes.loadBytes(weights);
+                FloatVector weightHigh = Lanes.loadBytes(weights + Lanes.L);
+                weights += Lanes.PANEL;
+                FloatVector value0 = FloatVector.broadcast(Lanes.F, x[from + i]);
                 groupLow0 = weightLow.fma(value0, groupLow0);
                 groupHigh0 = weightHigh.fma(value0, groupHigh0);
-                FloatVector value1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + xStride));
+                FloatVector value1 = FloatVector.broadcast(Lanes.F, x[from + inputs + i]);
                 groupLow1 = weightLow.fma(value1, groupLow1);
                 groupHigh1 = weightHigh.fma(value1, groupHigh1);
             }
-            long scales = weights + group * (long) Lanes.PANEL;
-            FloatVector scaleLow = Lanes.load(scales);
-            FloatVector scaleHigh = Lanes.load(scales + Lanes.VECTOR_BYTES);
+            FloatVector scaleLow = Lanes.load(weights);
+            FloatVector scaleHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+            weights += 2 * Lanes.VECTOR_BYTES;
             low0 = groupLow0.fma(scaleLow, low0);
             high0 = groupHigh0.fma(scaleHigh, high0);
             low1 = groupLow1.fma(scaleLow, low1);
             high1 = groupHigh1.fma(scaleHigh, high1);
             if (minimums) {
-                FloatVector minimumLow = Lanes.load(scales + 2 * Lanes.VECTOR_BYTES);
-                FloatVector minimumHigh = Lanes.load(scales + 3 * Lanes.VECTOR_BYTES);
-                float sum0 = sum(from);
-                float sum1 = sum(from + xStride);
+                FloatVector minimumLow = Lanes.load(weights);
+                FloatVector minimumHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+                weights += 2 * Lanes.VECTOR_BYTES;
+                float sum0 = sum(x, from, group);
+                float sum1 = sum(x, from + inputs, group);
                 low0 = minimumLow.mul(sum0).add(low0);
                 high0 = minimumHigh.mul(sum0).add(high0);
                 low1 = minimumLow.mul(sum1).add(low1);
                 high1 = minimumHigh.mul(sum1).add(high1);
             }
-            weights += groupBytes;
         }
-        PanelProduct.finish(low0, high0, out, valid, false);
-        PanelProduct.finish(low1, high1, out + outStride, valid, false);
+        Lanes.store(low0, out);
+        Lanes.store(high0, out + Lanes.VECTOR_BYTES);
+        Lanes.store(low1, out + outStride);
+        Lanes.store(high1, out + outStride + Lanes.VECTOR_BYTES);
     }
 
     /** Sum of one group of activations. */
-    private float sum(long x) {
+    private static float sum(float[] x, int from, int group) {
         float sum = 0;
         for (int i = 0; i < group; i++) {
-            sum += Lanes.getFloat(x + i * Lanes.FLOAT_BYTES);
+            sum += x[from + i];
         }
         return sum;
     }

@@ -32,6 +32,11 @@ final class Lanes {
     static final long FLOAT_BYTES = Float.BYTES;
     static final long VECTOR_BYTES = F.vectorByteSize();
 
+    /** What a number from {@link #upperHalf} is multiplied by. */
+    static final float HALF_UNIT = 0x1p112f;
+
+    private static final IntVector HALF_BITS = IntVector.broadcast(I, 0x8fffe000);
+
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     /** Bytes widen to ints in one step only where a quarter of a vector is a vector itself. */
@@ -126,14 +131,24 @@ final class Lanes {
                 .intoMemorySegment(ALL, address, ORDER);
     }
 
-    /** Finite half-precision numbers, subnormals included, by moving their bits and correcting the exponent's bias. */
+    /** Finite half-precision numbers. */
     static FloatVector loadFloat16(long address) {
-        return loadWidened(address)
-                .lanewise(VectorOperators.LSHL, 16)
-                .lanewise(VectorOperators.ASHR, 3)
-                .and(0x8fffe000)
-                .reinterpretAsFloats()
-                .mul(0x1p112f);
+        return lowerHalf(loadWidened(address)).mul(HALF_UNIT);
+    }
+
+    /**
+     * The upper 16 bits as finite half-precision numbers, subnormals included, in units of {@link #HALF_UNIT}: their bits are moved to the place
+     * of fp32's, and the exponent's bias is left to correct.
+     */
+    static FloatVector upperHalf(IntVector halves) {
+        return halves.lanewise(VectorOperators.ASHR, 3)
+                .lanewise(VectorOperators.AND, HALF_BITS)
+                .reinterpretAsFloats();
+    }
+
+    /** As {@link #upperHalf} for the lower 16 bits. */
+    static FloatVector lowerHalf(IntVector halves) {
+        return upperHalf(halves.lanewise(VectorOperators.LSHL, 16));
     }
 
     /** {@link #L} signed bytes as floats. */
@@ -153,10 +168,8 @@ final class Lanes {
         vector.intoMemorySegment(ALL, address, ORDER);
     }
 
-    /** The short pair at {@code address} in every pair of lanes. */
-    static ShortVector spreadPair(long address) {
-        return IntVector.broadcast(I, ALL.get(ValueLayout.JAVA_INT_UNALIGNED, address))
-                .reinterpretAsShorts();
+    static void store(ShortVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
     }
 
     static float getFloat(long address) {
@@ -165,6 +178,10 @@ final class Lanes {
 
     static void setFloat(long address, float value) {
         ALL.set(ValueLayout.JAVA_FLOAT_UNALIGNED, address, value);
+    }
+
+    static void setInt(long address, int value) {
+        ALL.set(ValueLayout.JAVA_INT_UNALIGNED, address, value);
     }
 
     static void setShort(long address, short value) {
@@ -177,6 +194,10 @@ final class Lanes {
 
     static void copy(long from, long to, long bytes) {
         MemorySegment.copy(ALL, from, ALL, to, bytes);
+    }
+
+    static void copy(long from, float[] to, int count) {
+        MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, 0, count);
     }
 
     static void zero(long address, long bytes) {

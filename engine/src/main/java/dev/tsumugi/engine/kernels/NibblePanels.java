@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -7,36 +8,59 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Panels of 4-bit weights (Q4_0, Q4_1, Q4_K). Per block of 32 columns: 8 vectors of shorts, each short four consecutive columns of one row
- * as two's-complement nibbles, lowest bits first; then scales [PANEL] and, where the type has them, minimums [PANEL]: the weight is {@code
- * scale * nibble + minimum}. Short 2i is row i of the panel, short 2i+1 row i + PANEL/2, so that sums of shorts split into two vectors of ints
- * by shifts alone.
+ * Panels of 4-bit weights (Q4_0, Q4_1, Q4_K): first the bits of all columns, then the scales. Per block of 32 columns there are 8 vectors of
+ * shorts, each short four consecutive columns of one row, lowest bits first. Short 2i is row i of the panel, short 2i+1 row i + PANEL/2, so that sums of shorts split into two vectors of ints by shifts alone.
  */
 final class NibblePanels extends WidenedPanels {
+    /** How a block's scales lie in memory; a weight is {@code scale * nibble + minimum}. */
+    enum Scales {
+        /** Of each row an int: the scale above, the minimum below, both in half precision as in the file. */
+        HALVES(2),
+        /** Scales [PANEL]; the minimum is -8 scales. */
+        FLOATS(2),
+        /** Scales [PANEL], minimums [PANEL]. */
+        FLOATS_AND_MINIMUMS(4);
+
+        final long blockBytes;
+
+        Scales(int vectors) {
+            blockBytes = vectors * Lanes.VECTOR_BYTES;
+        }
+
+        static Scales of(DType dtype) {
+            return switch (dtype) {
+                case Q4_1 -> HALVES;
+                case Q4_0 -> FLOATS;
+                // Products of two scales, which half precision would round.
+                default -> FLOATS_AND_MINIMUMS;
+            };
+        }
+    }
+
     static final int BLOCK = 32;
     static final int SHORTS = BLOCK / 4;
-    /** Where the scales of a block begin. */
-    static final long SCALES = SHORTS * Lanes.VECTOR_BYTES;
+    /** Bytes of one block without its scales. */
+    static final long BLOCK_BYTES = SHORTS * Lanes.VECTOR_BYTES;
 
-    private final boolean minimums;
-    private final long blockBytes;
+    private final NibbleProduct product = new NibbleProduct();
+    private final Scales kind;
 
-    NibblePanels(int outputs, int inputs, boolean minimums) {
-        super(outputs, inputs, inputs / BLOCK * blockBytes(minimums));
-        this.minimums = minimums;
-        blockBytes = blockBytes(minimums);
+    NibblePanels(int outputs, int inputs, DType dtype) {
+        super(outputs, inputs, inputs / BLOCK * (BLOCK_BYTES + Scales.of(dtype).blockBytes));
+        kind = Scales.of(dtype);
     }
 
-    private static long blockBytes(boolean minimums) {
-        return SCALES + (minimums ? 4 : 2) * Lanes.VECTOR_BYTES;
+    Scales kind() {
+        return kind;
     }
 
-    boolean hasMinimums() {
-        return minimums;
+    int blocks() {
+        return inputs() / BLOCK;
     }
 
-    long blockBytes() {
-        return blockBytes;
+    /** Address of a panel's scales. */
+    long scales(int panel) {
+        return panelAddress(panel) + blocks() * BLOCK_BYTES;
     }
 
     @Override
@@ -51,15 +75,9 @@ final class NibblePanels extends WidenedPanels {
             for (int b = 0; b < blocks; b++) {
                 block.read(source, ((long) n * blocks + b) * matrix.dtype().blockBytes());
                 for (int g = 0; g < groups; g++) {
-                    long to32 = panelAddress(panel) + (b * groups + g) * blockBytes;
-                    packBlock(block, g, to32 + lane * (long) Short.BYTES);
-                    // Stored nibbles are 8 less than the file's; the minimum takes that back.
-                    Lanes.setFloat(to32 + SCALES + row * Lanes.FLOAT_BYTES, block.scales[g]);
-                    if (minimums) {
-                        Lanes.setFloat(
-                                to32 + SCALES + (Lanes.PANEL + row) * Lanes.FLOAT_BYTES,
-                                block.minimums[g] + 8 * block.scales[g]);
-                    }
+                    int index = b * groups + g;
+                    packBlock(block, g, panelAddress(panel) + index * BLOCK_BYTES + lane * (long) Short.BYTES);
+                    packScales(block, g, scales(panel) + index * kind.blockBytes + row * Lanes.FLOAT_BYTES);
                 }
             }
         }
@@ -70,42 +88,78 @@ final class NibblePanels extends WidenedPanels {
             int first = group * BLOCK + 4 * j;
             int bits = 0;
             for (int i = 0; i < 4; i++) {
-                bits |= (block.values[first + i] ^ 8) << 4 * i;
+                bits |= block.values[first + i] << 4 * i;
             }
             Lanes.setShort(lane + j * Lanes.VECTOR_BYTES, (short) bits);
         }
     }
 
+    private void packScales(QuantizedBlock block, int group, long to) {
+        float scale = block.scales[group];
+        float minimum = block.minimums[group];
+        if (kind == Scales.HALVES) {
+            int halves = Float.floatToFloat16(scale) << 16 | Float.floatToFloat16(minimum) & 0xffff;
+            Lanes.setInt(to, halves);
+            return;
+        }
+        Lanes.setFloat(to, scale);
+        if (kind == Scales.FLOATS_AND_MINIMUMS) {
+            Lanes.setFloat(to + 2 * Lanes.VECTOR_BYTES, minimum);
+        }
+    }
+
+    @Override
+    void prepare(Activations x) {
+        if (x.areRounded()) {
+            x.round();
+        }
+    }
+
+    @Override
+    void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch) {
+        if (x.areRounded()) {
+            product.multiply(this, panel, x.quantized(), x.rows(), out, outStride, valid, scratch);
+        } else {
+            super.multiply(panel, x, out, outStride, valid, scratch);
+        }
+    }
+
     @Override
     long floats(int panel, int k, int count, long scratch) {
-        long block = panelAddress(panel) + k / BLOCK * blockBytes;
         long out = scratch;
-        for (int b = 0; b < count / BLOCK; b++) {
-            FloatVector scaleLow = Lanes.load(block + SCALES);
-            FloatVector scaleHigh = Lanes.load(block + SCALES + Lanes.VECTOR_BYTES);
-            FloatVector minimumLow = FloatVector.zero(Lanes.F);
-            FloatVector minimumHigh = minimumLow;
-            if (minimums) {
-                minimumLow = Lanes.load(block + SCALES + 2 * Lanes.VECTOR_BYTES);
-                minimumHigh = Lanes.load(block + SCALES + 3 * Lanes.VECTOR_BYTES);
-            }
-            for (int j = 0; j < SHORTS; j++) {
-                IntVector bits = Lanes.loadInts(block + j * Lanes.VECTOR_BYTES);
-                for (int i = 0; i < 4; i++) {
-                    Lanes.store(nibble(bits, 28 - 4 * i).fma(scaleLow, minimumLow), out);
-                    Lanes.store(nibble(bits, 12 - 4 * i).fma(scaleHigh, minimumHigh), out + Lanes.VECTOR_BYTES);
-                    out += 2 * Lanes.VECTOR_BYTES;
+        for (int b = k / BLOCK; b < (k + count) / BLOCK; b++) {
+            long bits = panelAddress(panel) + b * BLOCK_BYTES;
+            long scales = scales(panel) + b * kind.blockBytes;
+            for (int half = 0; half < 2; half++) {
+                long halfScales = scales + half * Lanes.VECTOR_BYTES;
+                FloatVector scale;
+                FloatVector minimum;
+                if (kind == Scales.HALVES) {
+                    IntVector halves = Lanes.loadInts(halfScales);
+                    scale = Lanes.upperHalf(halves).mul(Lanes.HALF_UNIT);
+                    minimum = Lanes.lowerHalf(halves).mul(Lanes.HALF_UNIT);
+                } else {
+                    scale = Lanes.load(halfScales);
+                    minimum = kind == Scales.FLOATS ? scale.mul(-8) : Lanes.load(halfScales + 2 * Lanes.VECTOR_BYTES);
                 }
+                widen(bits, 16 * half, scale, minimum, out + half * Lanes.VECTOR_BYTES);
             }
-            block += blockBytes;
+            out += BLOCK * 2 * Lanes.VECTOR_BYTES;
         }
         return scratch;
     }
 
-    /** The nibble that {@code left} bits lie above, sign-extended. */
-    private static FloatVector nibble(IntVector bits, int left) {
-        return (FloatVector) bits.lanewise(VectorOperators.LSHL, left)
-                .lanewise(VectorOperators.ASHR, 28)
-                .convertShape(VectorOperators.I2F, Lanes.F, 0);
+    /** One block of the rows whose nibbles begin at bit {@code first} of each int, as floats, two vectors apart. */
+    private static void widen(long bits, int first, FloatVector scale, FloatVector minimum, long out) {
+        for (int j = 0; j < SHORTS; j++) {
+            IntVector ints = Lanes.loadInts(bits + j * Lanes.VECTOR_BYTES);
+            for (int i = 0; i < 4; i++) {
+                FloatVector nibble = (FloatVector) ints.lanewise(VectorOperators.LSHR, first + 4 * i)
+                        .and(15)
+                        .convertShape(VectorOperators.I2F, Lanes.F, 0);
+                Lanes.store(nibble.fma(scale, minimum), out);
+                out += 2 * Lanes.VECTOR_BYTES;
+            }
+        }
     }
 }

@@ -33,7 +33,7 @@ abstract sealed class PanelMatrix implements Weight permits WidenedPanels, ByteP
         if (dtype == DType.F16 || dtype == DType.BF16) {
             packed = new HalfPanels(outputs, inputs, dtype == DType.BF16);
         } else if (QuantizedBlock.isNibble(dtype)) {
-            packed = new NibblePanels(outputs, inputs, QuantizedBlock.hasMinimum(dtype));
+            packed = new NibblePanels(outputs, inputs, dtype);
         } else if (QuantizedBlock.reads(dtype)) {
             packed = new BytePanels(outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype));
         } else {
@@ -54,16 +54,19 @@ abstract sealed class PanelMatrix implements Weight permits WidenedPanels, ByteP
     /** Writes rows {@code from} until {@code to} of {@code matrix} to {@code panel}; missing rows stay zero. */
     abstract void packRows(Tensor matrix, int panel, int from, int to);
 
+    /** Makes the form of {@code x} ready that {@link #multiply} reads. */
+    abstract void prepare(Activations x);
+
     /**
-     * {@code out[t, n] = sum over k of x[t, k] * panel[n, k]} with fp32 activations.
+     * {@code out[t, n] = sum over k of x[t, k] * panel[n, k]}.
      *
-     * @param x [tokens][K]
+     * @param x prepared
      * @param out first token's first row of this panel
      * @param outStride bytes from token to token
      * @param valid rows of the panel that the matrix has
      * @param scratch of the calling thread
      */
-    abstract void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch);
+    abstract void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch);
 
     final int panels() {
         return (outputs + Lanes.PANEL - 1) / Lanes.PANEL;

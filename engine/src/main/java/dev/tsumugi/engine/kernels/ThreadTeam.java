@@ -1,6 +1,5 @@
 package dev.tsumugi.engine.kernels;
 
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -10,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * next operation of a forward pass follows at once, and then park.
  */
 public final class ThreadTeam implements AutoCloseable {
-    private static final long SPIN_NANOS = 60_000;
+    private static final long SPIN_NANOS = 200_000;
     private static final int SPINS_PER_CLOCK = 32;
 
     /** One numbered piece of work. */
@@ -57,7 +56,7 @@ public final class ThreadTeam implements AutoCloseable {
             }
             return;
         }
-        Job job = new Job(task, tasks);
+        Job job = new Job(task, tasks, size());
         current = job;
         for (int i = 0; i < Math.min(members.length, tasks - 1); i++) {
             if (sleeping.get(i) != 0) {
@@ -109,34 +108,73 @@ public final class ThreadTeam implements AutoCloseable {
         }
     }
 
+    /**
+     * A job's tasks in one slice for each member, which takes its own first and then what others have left: threads that share no counter do not
+     * wait for each other's caches.
+     */
     private static final class Job {
+        /** Ints between two counters, so that each has a cache line, and that beside it, to itself. */
+        private static final int APART = 32;
+
         private final Task task;
         private final int tasks;
-        private final AtomicInteger next = new AtomicInteger();
-        private final AtomicInteger done = new AtomicInteger();
+        private final int slices;
+        /** Of each slice how many tasks are taken; after these, of each member how many it has done. */
+        private final AtomicIntegerArray counters;
+
         private volatile @Nullable Throwable failure;
 
-        Job(Task task, int tasks) {
+        Job(Task task, int tasks, int slices) {
             this.task = task;
             this.tasks = tasks;
+            this.slices = slices;
+            counters = new AtomicIntegerArray((2 * slices + 1) * APART);
         }
 
         void work(int member) {
-            for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
-                try {
-                    if (failure == null) {
-                        task.run(i, member);
+            int done = 0;
+            for (int i = 0; i < slices; i++) {
+                int slice = (member + i) % slices;
+                int first = start(slice);
+                int size = start(slice + 1) - first;
+                int counter = (slice + 1) * APART;
+                while (counters.get(counter) < size) {
+                    int next = counters.getAndIncrement(counter);
+                    if (next < size) {
+                        runOne(first + next, member);
+                        done++;
                     }
-                } catch (Throwable e) {
-                    failure = e;
-                } finally {
-                    done.incrementAndGet();
                 }
+            }
+            if (done > 0) {
+                counters.set((slices + member + 1) * APART, done);
             }
         }
 
+        private int start(int slice) {
+            return (int) ((long) tasks * slice / slices);
+        }
+
+        private void runOne(int number, int member) {
+            try {
+                if (failure == null) {
+                    task.run(number, member);
+                }
+            } catch (Throwable e) {
+                failure = e;
+            }
+        }
+
+        private boolean isDone() {
+            int done = 0;
+            for (int member = 0; member < slices; member++) {
+                done += counters.get((slices + member + 1) * APART);
+            }
+            return done == tasks;
+        }
+
         void await() {
-            for (int spins = 0; done.get() < tasks; spins++) {
+            for (int spins = 0; !isDone(); spins++) {
                 if (spins < 10_000) {
                     Thread.onSpinWait();
                 } else {

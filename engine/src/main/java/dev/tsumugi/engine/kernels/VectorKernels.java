@@ -18,19 +18,17 @@ final class VectorKernels implements Kernels, AutoCloseable {
     /** Tasks per thread: enough to even out threads that the machine slows down. */
     private static final int TASKS_PER_THREAD = 4;
 
-    /** Rows from which on widening a 4-bit panel to fp32 once pays, so that rounding the activations gains nothing. */
-    static final int WIDENED_ROWS = 8;
-
     private final ThreadTeam team;
-    private final Precision precision;
     private final VectorAttention attention;
-    private final QuantizedRows quantized = new QuantizedRows();
+    private final Precision precision;
+    private final Activations activations;
     private final Scratch[] scratch;
     private final LowRankProduct lowRank;
 
     VectorKernels(ThreadTeam team, Precision precision) {
         this.team = team;
         this.precision = precision;
+        activations = new Activations(precision);
         attention = new VectorAttention(team);
         scratch = new Scratch[team.size()];
         for (int i = 0; i < scratch.length; i++) {
@@ -46,7 +44,6 @@ final class VectorKernels implements Kernels, AutoCloseable {
     @Override
     public void close() {
         attention.close();
-        quantized.close();
         for (Scratch memory : scratch) {
             memory.close();
         }
@@ -54,7 +51,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
 
     @Override
     public int alikeRows() {
-        return precision == Precision.FAST ? WIDENED_ROWS - 1 : Integer.MAX_VALUE;
+        return precision == Precision.FAST ? Activations.WIDENED_ROWS - 1 : Integer.MAX_VALUE;
     }
 
     @Override
@@ -171,10 +168,8 @@ final class VectorKernels implements Kernels, AutoCloseable {
         long in = address(x);
         long b = bias == null ? 0 : address(bias);
         long outStride = matrix.outputs() * Lanes.FLOAT_BYTES;
-        boolean nibbles = precision == Precision.FAST && rows < WIDENED_ROWS && matrix instanceof NibblePanels;
-        if (nibbles) {
-            quantize(in, rows, matrix.inputs());
-        }
+        activations.set(in, rows, matrix.inputs());
+        matrix.prepare(activations);
         int panels = matrix.panels();
         int tasks = Math.min(panels, team.size() * TASKS_PER_THREAD);
         team.run(tasks, (task, member) -> {
@@ -182,13 +177,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
                 int row = panel * Lanes.PANEL;
                 int valid = Math.min(Lanes.PANEL, matrix.outputs() - row);
                 long to = o + row * Lanes.FLOAT_BYTES;
-                if (nibbles) {
-                    for (int t = 0; t < rows; t++) {
-                        NibbleProduct.multiply((NibblePanels) matrix, panel, quantized, t, to + t * outStride, valid);
-                    }
-                } else {
-                    matrix.multiply(panel, in, rows, to, outStride, valid, scratch[member]);
-                }
+                matrix.multiply(panel, activations, to, outStride, valid, scratch[member]);
                 if (b != 0) {
                     addBias(to, outStride, rows, b + row * Lanes.FLOAT_BYTES, valid);
                 }
@@ -203,15 +192,6 @@ final class VectorKernels implements Kernels, AutoCloseable {
 
     private static int share(int items, int tasks, int task) {
         return (int) ((long) items * task / tasks);
-    }
-
-    private void quantize(long x, int rows, int inputs) {
-        quantized.reserve(rows, inputs);
-        byRows(rows, (from, end) -> {
-            for (int r = from; r < end; r++) {
-                quantized.quantize(r, x + (long) r * inputs * Lanes.FLOAT_BYTES);
-            }
-        });
     }
 
     private static void addBias(long out, long outStride, int rows, long bias, int valid) {

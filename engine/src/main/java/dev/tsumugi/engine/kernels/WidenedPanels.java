@@ -19,16 +19,19 @@ abstract sealed class WidenedPanels extends PanelMatrix permits FloatPanels, Hal
     abstract long floats(int panel, int k, int count, long scratch);
 
     @Override
-    final void multiply(int panel, long x, int tokens, long out, long outStride, int valid, Scratch scratch) {
+    void prepare(Activations x) {}
+
+    @Override
+    void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch) {
         long room = scratch.address(CHUNK * 2 * Lanes.VECTOR_BYTES);
         for (int k = 0; k < inputs(); k += CHUNK) {
             int count = Math.min(CHUNK, inputs() - k);
             PanelProduct.multiply(
                     floats(panel, k, count, room),
                     count,
-                    x + k * Lanes.FLOAT_BYTES,
+                    x.row(0) + k * Lanes.FLOAT_BYTES,
                     inputs() * Lanes.FLOAT_BYTES,
-                    tokens,
+                    x.rows(),
                     out,
                     outStride,
                     valid,

@@ -13,6 +13,6 @@ class FastVectorBackendTests extends KernelContract {
     protected double linearTolerance(DType dtype, int rows) {
         // Half a step of 1/127 of a block's largest activation, of which each may be off; uniform ones are half of it
         // on average.
-        return QuantizedBlock.isNibble(dtype) && rows < VectorKernels.WIDENED_ROWS ? 1.0 / 127 : 2e-6;
+        return QuantizedBlock.isNibble(dtype) && rows < Activations.WIDENED_ROWS ? 1.0 / 127 : 2e-6;
     }
 }
