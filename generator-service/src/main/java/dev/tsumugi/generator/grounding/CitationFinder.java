@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,9 @@ public final class CitationFinder {
     private static final double MIN_CLOSEST = 0.5;
     private static final double PERTINENCE = 0.4;
     private static final int MAX_QUOTE = 400;
+    /** By its mark, or by the Japanese particle at the end of a verb or copula. */
+    private static final Pattern QUESTION = Pattern.compile("[?？]$|(です|ます|でした|ました|ません|でしょう)か[。．]?$");
+
     private static final int MAX_COMPARED_WORDS = 400;
 
     /** A window of a passage with what is compared. */
@@ -123,7 +127,7 @@ public final class CitationFinder {
     }
 
     private static @Nullable Match bestMatch(String sentence, List<Words.Word> asked, List<Window> windows) {
-        if (sentence.endsWith("?") || sentence.endsWith("？")) {
+        if (QUESTION.matcher(sentence).find()) {
             return null;
         }
         List<Words.Word> said = Words.of(sentence);

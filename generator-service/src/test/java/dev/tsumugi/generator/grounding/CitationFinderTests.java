@@ -49,8 +49,12 @@ class CitationFinderTests {
         assertThat(finder.ground("When does the office open?", "When does the office open?", passages)
                         .supported())
                 .isFalse();
-        assertThat(finder.ground("年次有給休暇は何日ですか？", "年次有給休暇は何日ですか？", passages).supported())
-                .isFalse();
+        for (String end : List.of("？", "", "。")) {
+            String question = "年次有給休暇は何日ですか" + end;
+            assertThat(finder.ground(question, question, passages).supported())
+                    .as(question)
+                    .isFalse();
+        }
     }
 
     @Test
