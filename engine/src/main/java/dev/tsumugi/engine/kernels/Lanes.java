@@ -37,8 +37,10 @@ final class Lanes {
 
     private static final IntVector HALF_BITS = IntVector.broadcast(I, 0x8fffe000);
 
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    /** For methods that would exceed what HotSpot inlines: it inlines the Vector API's own methods beyond that, but none of ours. */
+    static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+    static final ByteOrder ORDER = ByteOrder.nativeOrder();
     /** Bytes widen to ints in one step only where a quarter of a vector is a vector itself. */
     private static final boolean QUARTERS = F.vectorBitSize() >= 256;
 
@@ -110,6 +112,13 @@ final class Lanes {
         return IntVector.fromMemorySegment(I, ALL, address, ORDER);
     }
 
+    /** The first {@code count} lanes, the others zero; reads no byte behind them. */
+    static IntVector loadInts(long address, int count) {
+        return count >= L
+                ? loadInts(address)
+                : IntVector.fromMemorySegment(I, ALL, address, ORDER, I.indexInRange(0, count));
+    }
+
     /** {@link #L} shorts, sign-extended. */
     static IntVector loadWidened(long address) {
         return (IntVector)
@@ -170,6 +179,18 @@ final class Lanes {
 
     static void store(ShortVector vector, long address) {
         vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    /** The lowest 8 bits of each lane, as {@link #L} bytes. */
+    static void storeLowBytes(IntVector vector, long address) {
+        if (QUARTERS) {
+            ((ByteVector) vector.convertShape(VectorOperators.I2B, QUARTER_B, 0))
+                    .intoMemorySegment(ALL, address, ORDER);
+            return;
+        }
+        for (int i = 0; i < L; i++) {
+            setByte(address + i, (byte) vector.lane(i));
+        }
     }
 
     static float getFloat(long address) {

@@ -1,0 +1,421 @@
+package dev.tsumugi.engine.kernels;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Attention of neighbouring tokens of one sequence, under query heads that share a key/value head. Row r is token {@code firstToken + r /
+ * taskHeads} and head {@code firstHead + r % taskHeads}.
+ *
+ * <p>The cache is read by spans of blocks that begin at fixed positions, and every row takes them in the same order and with the same
+ * operations, so its result does not depend on the rows it shares the tile with.
+ */
+final class AttentionTile {
+    /** Slots whose scores are turned into weights together. */
+    private static final int SPAN_SLOTS = 128;
+
+    private final VectorCache cache;
+    private final int layer;
+    private final HostBatchPlan plan;
+    private final int firstToken;
+    private final int firstHead;
+    private final int taskHeads;
+    private final int keyValueHead;
+    private final int heads;
+    private final int window;
+    private final int rows;
+    /** Rows with those that fill up the last four: four at a time hide the latency of sums, and cost less than three singly. */
+    private final int paddedRows;
+
+    private final int headSize;
+    private final int valueStride;
+    private final int slotStride;
+    private final int spanBlocks;
+    private final long spanBytes;
+
+    /** Keys and values of the blocks of the present span, fp32. */
+    private final long[] keys;
+
+    private final long[] values;
+
+    /** [rows][D], scaled. */
+    private final long query;
+    /** [rows][spanBlocks][slots]. */
+    private final long scores;
+    /** [rows][D padded], not yet divided by the sums. */
+    private final long sums;
+    /** [rows] each: running maximum, and running sum of weights. */
+    private final long maximums;
+
+    private final long totals;
+    private final long wideKeys;
+    private final long wideValues;
+
+    AttentionTile(
+            VectorCache cache,
+            int layer,
+            HostBatchPlan plan,
+            int firstToken,
+            int endToken,
+            int firstHead,
+            int taskHeads,
+            int keyValueHead,
+            int heads,
+            int window,
+            Scratch scratch) {
+        this.cache = cache;
+        this.layer = layer;
+        this.plan = plan;
+        this.firstToken = firstToken;
+        this.firstHead = firstHead;
+        this.taskHeads = taskHeads;
+        this.keyValueHead = keyValueHead;
+        this.heads = heads;
+        this.window = window;
+        rows = (endToken - firstToken) * taskHeads;
+        paddedRows = rows == 1 ? 1 : rows + 3 & -4;
+        headSize = cache.headSize();
+        valueStride = cache.valueStride();
+        slotStride = cache.slotStride();
+        spanBlocks = Math.max(1, SPAN_SLOTS / slotStride);
+        spanBytes = spanBlocks * slotStride * Lanes.FLOAT_BYTES;
+        keys = new long[spanBlocks];
+        values = new long[spanBlocks];
+        long wide = cache.isBFloat16() ? spanBlocks * (cache.keyElements() + cache.valueElements()) : 0;
+        long rowBytes = (valueStride + VectorCache.padded(headSize) + 2) * Lanes.FLOAT_BYTES + spanBytes;
+        long base = scratch.address(wide * Lanes.FLOAT_BYTES + paddedRows * rowBytes);
+        sums = base;
+        scores = sums + (long) paddedRows * valueStride * Lanes.FLOAT_BYTES;
+        wideKeys = scores + paddedRows * spanBytes;
+        wideValues = wideKeys + (wide == 0 ? 0 : spanBlocks * cache.keyElements() * Lanes.FLOAT_BYTES);
+        query = wideKeys + wide * Lanes.FLOAT_BYTES;
+        maximums = query + (long) paddedRows * headSize * Lanes.FLOAT_BYTES;
+        totals = maximums + paddedRows * Lanes.FLOAT_BYTES;
+    }
+
+    void run(long out, long queries, float scale) {
+        begin(queries, scale);
+        int firstPosition = plan.positions[firstToken];
+        int lastPosition = firstPosition + rows / taskHeads - 1;
+        int lastBlock = lastPosition / plan.blockTokens;
+        int firstBlock = firstVisible(firstPosition) / plan.blockTokens / spanBlocks * spanBlocks;
+        for (int block = firstBlock; block <= lastBlock; block += spanBlocks) {
+            int blocks = Math.min(spanBlocks, lastBlock - block + 1);
+            int base = block * plan.blockTokens;
+            load(base, blocks);
+            score(blocks);
+            for (int r = 0; r < rows; r++) {
+                int position = firstPosition + r / taskHeads;
+                int from = Math.max(0, firstVisible(position) - base);
+                weigh(r, from, Math.min(blocks * plan.blockTokens, position - base + 1), blocks);
+            }
+            gather(Math.min(blocks * plan.blockTokens, lastPosition - base + 1));
+        }
+        finish(out);
+    }
+
+    private int firstVisible(int position) {
+        return window == 0 ? 0 : Math.max(0, position - window + 1);
+    }
+
+    private long element(int row) {
+        int token = firstToken + row / taskHeads;
+        return ((long) token * heads + firstHead + row % taskHeads) * headSize * Lanes.FLOAT_BYTES;
+    }
+
+    private void begin(long queries, float scale) {
+        Lanes.zero(sums, (long) paddedRows * valueStride * Lanes.FLOAT_BYTES);
+        Lanes.zero(query, (long) paddedRows * headSize * Lanes.FLOAT_BYTES);
+        Lanes.zero(scores, paddedRows * spanBytes);
+        for (int r = 0; r < rows; r++) {
+            long from = queries + element(r);
+            long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
+            for (int d = 0; d < headSize; d += Lanes.L) {
+                FloatVector scaled = Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d)
+                        .mul(scale);
+                Lanes.store(scaled, to + d * Lanes.FLOAT_BYTES, headSize - d);
+            }
+            Lanes.setFloat(maximums + r * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
+            Lanes.setFloat(totals + r * Lanes.FLOAT_BYTES, 0);
+        }
+    }
+
+    /** Finds the blocks of a span, and widens them where they are stored in 16 bits. */
+    private void load(int base, int blocks) {
+        int sequence = plan.sequences[firstToken];
+        for (int b = 0; b < blocks; b++) {
+            int block = plan.block(sequence, base + b * plan.blockTokens);
+            keys[b] = cache.keys(layer, block, keyValueHead);
+            values[b] = cache.values(layer, block, keyValueHead);
+            if (cache.isBFloat16()) {
+                long keyElements = cache.keyElements();
+                long valueElements = cache.valueElements();
+                keys[b] = widen(keys[b], keyElements, wideKeys + b * keyElements * Lanes.FLOAT_BYTES);
+                values[b] = widen(values[b], valueElements, wideValues + b * valueElements * Lanes.FLOAT_BYTES);
+            }
+        }
+    }
+
+    private static long widen(long from, long elements, long to) {
+        for (long i = 0; i < elements; i += Lanes.L) {
+            Lanes.store(Lanes.loadBFloat16(from + i * Short.BYTES), to + i * Lanes.FLOAT_BYTES);
+        }
+        return to;
+    }
+
+    /** {@code scores[r, s] = query[r] . key[s]} for whole vectors of slots. */
+    private void score(int blocks) {
+        long rowBytes = headSize * Lanes.FLOAT_BYTES;
+        long stride = slotStride * Lanes.FLOAT_BYTES;
+        for (int b = 0; b < blocks; b++) {
+            // Two blocks at a time share each load of a query; the other half of a pair may be missing.
+            boolean pair = b + 1 < blocks;
+            for (int s = 0; s < slotStride; s += Lanes.L) {
+                long column = keys[b] + s * Lanes.FLOAT_BYTES;
+                long next = pair ? keys[b + 1] + s * Lanes.FLOAT_BYTES : column;
+                long to = scores + b * stride + s * Lanes.FLOAT_BYTES;
+                long nextTo = pair ? to + stride : to;
+                int r = 0;
+                for (; r + 4 <= paddedRows; r += 4) {
+                    scoreFour(
+                            query + r * rowBytes,
+                            rowBytes,
+                            column,
+                            next,
+                            stride,
+                            headSize,
+                            to + r * spanBytes,
+                            nextTo + r * spanBytes,
+                            spanBytes);
+                }
+                for (; r < paddedRows; r++) {
+                    scoreOne(
+                            query + r * rowBytes,
+                            column,
+                            next,
+                            stride,
+                            headSize,
+                            to + r * spanBytes,
+                            nextTo + r * spanBytes);
+                }
+            }
+            b += pair ? 1 : 0;
+        }
+    }
+
+    private static void scoreFour(
+            long q,
+            long rowBytes,
+            long keys,
+            long nextKeys,
+            long stride,
+            int headSize,
+            long to,
+            long nextTo,
+            long toBytes) {
+        FloatVector dot0 = FloatVector.zero(Lanes.F);
+        FloatVector dot1 = dot0;
+        FloatVector dot2 = dot0;
+        FloatVector dot3 = dot0;
+        FloatVector next0 = dot0;
+        FloatVector next1 = dot0;
+        FloatVector next2 = dot0;
+        FloatVector next3 = dot0;
+        for (int d = 0; d < headSize; d++) {
+            FloatVector key = Lanes.load(keys + d * stride);
+            FloatVector next = Lanes.load(nextKeys + d * stride);
+            long at = q + d * Lanes.FLOAT_BYTES;
+            FloatVector q0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at));
+            dot0 = key.fma(q0, dot0);
+            next0 = next.fma(q0, next0);
+            FloatVector q1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + rowBytes));
+            dot1 = key.fma(q1, dot1);
+            next1 = next.fma(q1, next1);
+            FloatVector q2 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + 2 * rowBytes));
+            dot2 = key.fma(q2, dot2);
+            next2 = next.fma(q2, next2);
+            FloatVector q3 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + 3 * rowBytes));
+            dot3 = key.fma(q3, dot3);
+            next3 = next.fma(q3, next3);
+        }
+        dot0.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
+        dot1.intoMemorySegment(Lanes.ALL, to + toBytes, Lanes.ORDER);
+        dot2.intoMemorySegment(Lanes.ALL, to + 2 * toBytes, Lanes.ORDER);
+        dot3.intoMemorySegment(Lanes.ALL, to + 3 * toBytes, Lanes.ORDER);
+        next0.intoMemorySegment(Lanes.ALL, nextTo, Lanes.ORDER);
+        next1.intoMemorySegment(Lanes.ALL, nextTo + toBytes, Lanes.ORDER);
+        next2.intoMemorySegment(Lanes.ALL, nextTo + 2 * toBytes, Lanes.ORDER);
+        next3.intoMemorySegment(Lanes.ALL, nextTo + 3 * toBytes, Lanes.ORDER);
+    }
+
+    private static void scoreOne(
+            long q, long keys, long nextKeys, long stride, int headSize, long to, long nextTo) {
+        FloatVector dot = FloatVector.zero(Lanes.F);
+        FloatVector next = dot;
+        for (int d = 0; d < headSize; d++) {
+            FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(q + d * Lanes.FLOAT_BYTES));
+            dot = Lanes.load(keys + d * stride).fma(value, dot);
+            next = Lanes.load(nextKeys + d * stride).fma(value, next);
+        }
+        Lanes.store(dot, to);
+        Lanes.store(next, nextTo);
+    }
+
+    /** Turns the scores of positions {@code from} until {@code to} of the span into weights, all others into 0. */
+    private void weigh(int row, int from, int to, int blocks) {
+        long at = scores + row * spanBytes;
+        int slots = blocks * slotStride;
+        if (from >= to) {
+            Lanes.zero(at, slots * Lanes.FLOAT_BYTES);
+            return;
+        }
+        for (int b = 0; b < blocks; b++) {
+            int base = b * plan.blockTokens;
+            long block = at + b * slotStride * Lanes.FLOAT_BYTES;
+            hide(block, 0, Math.min(from - base, slotStride));
+            hide(block, Math.clamp(to - base, 0, plan.blockTokens), slotStride);
+        }
+        long maximum = maximums + row * Lanes.FLOAT_BYTES;
+        long total = totals + row * Lanes.FLOAT_BYTES;
+        float before = Lanes.getFloat(maximum);
+        float now = Math.max(before, maximum(at, slots));
+        float factor = (float) Math.exp(before - now);
+        float sum = exponentiate(at, slots, now);
+        if (factor != 1) {
+            scale(sums + (long) row * valueStride * Lanes.FLOAT_BYTES, valueStride, factor);
+        }
+        Lanes.setFloat(maximum, now);
+        Lanes.setFloat(total, Lanes.getFloat(total) * factor + sum);
+    }
+
+    private static void hide(long scores, int from, int to) {
+        int s = from;
+        for (; s < to && s % Lanes.L != 0; s++) {
+            Lanes.setFloat(scores + s * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
+        }
+        FloatVector hidden = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
+        for (; s < to; s += Lanes.L) {
+            Lanes.store(hidden, scores + s * Lanes.FLOAT_BYTES, to - s);
+        }
+    }
+
+    private static void scale(long values, int count, float factor) {
+        for (int i = 0; i < count; i += Lanes.L) {
+            long at = values + i * Lanes.FLOAT_BYTES;
+            Lanes.store(Lanes.load(at).mul(factor), at);
+        }
+    }
+
+    private static float maximum(long scores, int slots) {
+        FloatVector largest = Lanes.load(scores);
+        for (int s = Lanes.L; s < slots; s += Lanes.L) {
+            largest = largest.max(Lanes.load(scores + s * Lanes.FLOAT_BYTES));
+        }
+        return largest.reduceLanes(VectorOperators.MAX);
+    }
+
+    /** Each score becomes {@code exp(score - maximum)}; returns their sum. */
+    private static float exponentiate(long scores, int slots, float maximum) {
+        FloatVector sum = FloatVector.zero(Lanes.F);
+        for (int s = 0; s < slots; s += Lanes.L) {
+            long at = scores + s * Lanes.FLOAT_BYTES;
+            FloatVector weight = VectorMath.exp(Lanes.load(at).sub(maximum));
+            weight.intoMemorySegment(Lanes.ALL, at, Lanes.ORDER);
+            sum = sum.add(weight);
+        }
+        return Lanes.sum(sum);
+    }
+
+    /** {@code sums[r] += sum over the first positions of the span of weight[r, p] * value[p]}. */
+    private void gather(int positions) {
+        long stride = valueStride * Lanes.FLOAT_BYTES;
+        for (int d = 0; d < valueStride; d += 2 * Lanes.L) {
+            boolean pair = d + Lanes.L < valueStride;
+            long column = d * Lanes.FLOAT_BYTES;
+            int r = 0;
+            for (; pair && r + 4 <= paddedRows; r += 4) {
+                gatherFour(scores + r * spanBytes, column, positions, sums + r * stride + column);
+            }
+            for (; r < paddedRows; r++) {
+                long to = sums + r * stride + column;
+                gatherOne(scores + r * spanBytes, column, positions, to);
+                if (pair) {
+                    gatherOne(scores + r * spanBytes, column + Lanes.VECTOR_BYTES, positions, to + Lanes.VECTOR_BYTES);
+                }
+            }
+        }
+    }
+
+    /** Four rows by two vectors of columns. Results are stored by the Vector API's own method: see {@link Lanes#ALL}. */
+    private void gatherFour(long weights, long column, int positions, long to) {
+        long stride = valueStride * Lanes.FLOAT_BYTES;
+        long weightBytes = spanBytes;
+        int blockTokens = plan.blockTokens;
+        long second = to + Lanes.VECTOR_BYTES;
+        FloatVector low0 = Lanes.load(to);
+        FloatVector low1 = Lanes.load(to + stride);
+        FloatVector low2 = Lanes.load(to + 2 * stride);
+        FloatVector low3 = Lanes.load(to + 3 * stride);
+        FloatVector high0 = Lanes.load(second);
+        FloatVector high1 = Lanes.load(second + stride);
+        FloatVector high2 = Lanes.load(second + 2 * stride);
+        FloatVector high3 = Lanes.load(second + 3 * stride);
+        long at = weights;
+        for (int b = 0; b * blockTokens < positions; b++) {
+            int slots = Math.min(blockTokens, positions - b * blockTokens);
+            long value = values[b] + column;
+            for (int s = 0; s < slots; s++) {
+                FloatVector low = Lanes.load(value + s * stride);
+                FloatVector high = Lanes.load(value + s * stride + Lanes.VECTOR_BYTES);
+                long weight = at + s * Lanes.FLOAT_BYTES;
+                FloatVector w0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(weight));
+                low0 = low.fma(w0, low0);
+                high0 = high.fma(w0, high0);
+                FloatVector w1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(weight + weightBytes));
+                low1 = low.fma(w1, low1);
+                high1 = high.fma(w1, high1);
+                FloatVector w2 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(weight + 2 * weightBytes));
+                low2 = low.fma(w2, low2);
+                high2 = high.fma(w2, high2);
+                FloatVector w3 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(weight + 3 * weightBytes));
+                low3 = low.fma(w3, low3);
+                high3 = high.fma(w3, high3);
+            }
+            at += slotStride * Lanes.FLOAT_BYTES;
+        }
+        low0.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
+        low1.intoMemorySegment(Lanes.ALL, to + stride, Lanes.ORDER);
+        low2.intoMemorySegment(Lanes.ALL, to + 2 * stride, Lanes.ORDER);
+        low3.intoMemorySegment(Lanes.ALL, to + 3 * stride, Lanes.ORDER);
+        high0.intoMemorySegment(Lanes.ALL, second, Lanes.ORDER);
+        high1.intoMemorySegment(Lanes.ALL, second + stride, Lanes.ORDER);
+        high2.intoMemorySegment(Lanes.ALL, second + 2 * stride, Lanes.ORDER);
+        high3.intoMemorySegment(Lanes.ALL, second + 3 * stride, Lanes.ORDER);
+    }
+
+    private void gatherOne(long weights, long column, int positions, long to) {
+        long stride = valueStride * Lanes.FLOAT_BYTES;
+        FloatVector sum = Lanes.load(to);
+        for (int b = 0; b * plan.blockTokens < positions; b++) {
+            int slots = Math.min(plan.blockTokens, positions - b * plan.blockTokens);
+            long weight = weights + b * slotStride * Lanes.FLOAT_BYTES;
+            for (int s = 0; s < slots; s++) {
+                FloatVector value = Lanes.load(values[b] + column + s * stride);
+                sum = value.fma(FloatVector.broadcast(Lanes.F, Lanes.getFloat(weight + s * Lanes.FLOAT_BYTES)), sum);
+            }
+        }
+        sum.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
+    }
+
+    private void finish(long out) {
+        for (int r = 0; r < rows; r++) {
+            float inverse = 1 / Lanes.getFloat(totals + r * Lanes.FLOAT_BYTES);
+            long from = sums + (long) r * valueStride * Lanes.FLOAT_BYTES;
+            long to = out + element(r);
+            for (int d = 0; d < headSize; d += Lanes.L) {
+                FloatVector value = Lanes.load(from + d * Lanes.FLOAT_BYTES).mul(inverse);
+                Lanes.store(value, to + d * Lanes.FLOAT_BYTES, headSize - d);
+            }
+        }
+    }
+}
