@@ -60,7 +60,8 @@ final class Descriptors implements AutoCloseable {
 
     private Layout ask(Shape shape) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment weights = tagged(arena, shape.inputs, shape.outputs, shape.element, dnnl_format_tag_any);
+            MemorySegment weights =
+                    tagged(arena, shape.inputs, shape.outputs, shape.element.weights(), dnnl_format_tag_any);
             MemorySegment product =
                     product(arena, TYPICAL_ROWS, shape.inputs, shape.outputs, shape.outputs, shape.element, weights);
             MemorySegment chosen = library.query(product, dnnl_query_weights_md);
@@ -86,8 +87,8 @@ final class Descriptors implements AutoCloseable {
             int outStride,
             Element element,
             MemorySegment weights) {
-        MemorySegment source = strided(arena, rows, inputs, inputs, element);
-        MemorySegment target = strided(arena, rows, outputs, outStride, Element.F32);
+        MemorySegment source = strided(arena, rows, inputs, inputs, element.input());
+        MemorySegment target = strided(arena, rows, outputs, outStride, element.output());
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.call(
                 library.matmulDescriptor, out, engine, source, weights, MemorySegment.NULL, target, attributes);
@@ -96,24 +97,31 @@ final class Descriptors implements AutoCloseable {
         return out.get(ADDRESS, 0);
     }
 
-    /** A matrix with rows {@code stride} elements apart, to be destroyed by the caller. */
-    MemorySegment strided(SegmentAllocator arena, long rows, long columns, long stride, Element element) {
+    /**
+     * A matrix with rows {@code stride} elements apart, to be destroyed by the caller.
+     *
+     * @param type {@code dnnl_data_type_t}
+     */
+    MemorySegment strided(SegmentAllocator arena, long rows, long columns, long stride, int type) {
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.call(
                 library.descriptorWithStrides,
                 out,
                 2,
                 arena.allocateFrom(JAVA_LONG, rows, columns),
-                element.code(),
+                type,
                 arena.allocateFrom(JAVA_LONG, stride, 1));
         return out.get(ADDRESS, 0);
     }
 
-    /** A matrix in one of oneDNN's named layouts, to be destroyed by the caller. */
-    MemorySegment tagged(SegmentAllocator arena, long rows, long columns, Element element, int tag) {
+    /**
+     * A matrix in one of oneDNN's named layouts, to be destroyed by the caller.
+     *
+     * @param type {@code dnnl_data_type_t}
+     */
+    MemorySegment tagged(SegmentAllocator arena, long rows, long columns, int type, int tag) {
         MemorySegment out = arena.allocate(ADDRESS);
-        OneDnnLibrary.call(
-                library.descriptorWithTag, out, 2, arena.allocateFrom(JAVA_LONG, rows, columns), element.code(), tag);
+        OneDnnLibrary.call(library.descriptorWithTag, out, 2, arena.allocateFrom(JAVA_LONG, rows, columns), type, tag);
         return out.get(ADDRESS, 0);
     }
 

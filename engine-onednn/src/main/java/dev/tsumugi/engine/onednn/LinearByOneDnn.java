@@ -1,21 +1,23 @@
 package dev.tsumugi.engine.onednn;
 
+import dev.tsumugi.engine.kernels.RotatedInt8;
 import dev.tsumugi.engine.kernels.ThreadTeam;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code out = x * weight^T + bias} for many rows: cut into blocks of rows times slices of outputs, each of which one thread computes by a
- * product compiled for its shape. The last block is padded with zero rows to a multiple of {@link #GRAIN}, so that few shapes serve all
- * batch sizes.
+ * {@code out = x * weight^T + bias} for many rows, of one or several weights over the same input: cut into blocks of rows times slices of
+ * outputs, each of which one thread computes by a product compiled for its shape. The last block is padded with rows of zeros to a multiple of
+ * {@link #GRAIN}, so that few shapes serve all batch sizes.
  */
 final class LinearByOneDnn implements AutoCloseable {
     private static final int BLOCK = 128;
-    private static final int GRAIN = 16;
+    private static final int GRAIN = 8;
     /** Values of the input that one task rounds. */
     private static final int SPAN = 1 << 14;
 
@@ -26,6 +28,7 @@ final class LinearByOneDnn implements AutoCloseable {
     private final OneDnnLibrary library;
     private Arena arena = Arena.ofShared();
     private MemorySegment input = MemorySegment.NULL;
+    private MemorySegment scales = MemorySegment.NULL;
 
     LinearByOneDnn(OneDnnLibrary library, ThreadTeam team, Worker[] workers) {
         this.library = library;
@@ -34,94 +37,143 @@ final class LinearByOneDnn implements AutoCloseable {
     }
 
     /**
+     * One product of a call.
+     *
      * @param out [rows, N]
-     * @param x [rows, K]
      * @param bias [N], or null
      */
-    void multiply(MemorySegment out, MemorySegment x, int rows, PackedMatrix matrix, @Nullable MemorySegment bias) {
-        int padded = (rows + GRAIN - 1) / GRAIN * GRAIN;
-        takeInput(x, rows, padded, matrix);
-        int slices = matrix.slices();
-        int blocks = (rows + BLOCK - 1) / BLOCK;
-        team.run(blocks * slices, (task, member) -> {
-            int block = task / slices;
-            int slice = task % slices;
-            int first = block * BLOCK;
-            int count = Math.min(BLOCK, rows - first);
+    record Part(
+            MemorySegment out,
+            PackedMatrix matrix,
+            @Nullable MemorySegment bias) {}
+
+    /**
+     * @param x [rows, K]
+     * @param parts of one K and element type
+     */
+    void multiply(MemorySegment x, int rows, Part... parts) {
+        takeInput(x, rows, parts[0].matrix.inputs(), parts[0].matrix.element());
+        int slices = 0;
+        for (Part part : parts) {
+            slices += part.matrix.slices();
+        }
+        int allSlices = slices;
+        int blocks = Math.ceilDiv(rows, BLOCK);
+        team.run(blocks * allSlices, (task, member) -> {
+            int first = task / allSlices * BLOCK;
+            int slice = task % allSlices;
+            int p = 0;
+            for (; slice >= parts[p].matrix.slices(); p++) {
+                slice -= parts[p].matrix.slices();
+            }
             library.stayOnThisThread();
-            if (count % GRAIN == 0) {
-                wholeBlock(out, first, count, matrix, slice, workers[member]);
-            } else {
-                paddedBlock(out, first, count, matrix, slice, workers[member]);
-            }
-            if (bias != null) {
-                addBias(out, first, count, matrix, slice, bias);
-            }
+            block(parts[p], slice, first, Math.min(BLOCK, rows - first), workers[member]);
         });
     }
 
-    /** Rounds {@code x} to the element type of the weights, and appends zero rows. */
-    private void takeInput(MemorySegment x, int rows, int padded, PackedMatrix matrix) {
-        int bytes = matrix.element().bytes();
-        long wanted = (long) padded * matrix.inputs() * bytes;
-        if (input.byteSize() < wanted) {
-            arena.close();
-            arena = Arena.ofShared();
-            input = arena.allocate(wanted, 64);
-        }
-        long count = (long) rows * matrix.inputs();
-        team.run((int) ((count + SPAN - 1) / SPAN), (task, member) -> {
-            long from = (long) task * SPAN;
-            int n = Math.toIntExact(Math.min(SPAN, count - from));
-            if (matrix.element() == Element.BF16) {
-                workers[member].round(x, from, input, n);
-            } else {
-                MemorySegment.copy(x, 4 * from, input, 4 * from, 4 * n);
+    private void block(Part part, int slice, int first, int count, Worker worker) {
+        PackedMatrix matrix = part.matrix;
+        if (matrix.element() != Element.INT8 && count % GRAIN == 0) {
+            product(matrix, slice, count, matrix.outputs(), worker)
+                    .run(inputRow(first, matrix), matrix.address(slice), outRow(part, slice, first));
+            if (part.bias != null) {
+                for (int r = 0; r < count; r++) {
+                    addBias(part.out, outRow(part, slice, first + r) - part.out.address(), matrix, slice, part.bias);
+                }
             }
-        });
-        input.asSlice(count * bytes, wanted - count * bytes).fill((byte) 0);
+            return;
+        }
+        int width = matrix.rows(slice);
+        int padded = Math.ceilDiv(count, GRAIN) * GRAIN;
+        MemorySegment room = worker.room(4L * padded * width);
+        product(matrix, slice, padded, width, worker)
+                .run(inputRow(first, matrix), matrix.address(slice), room.address());
+        for (int r = 0; r < count; r++) {
+            long to = outRow(part, slice, first + r) - part.out.address();
+            if (matrix.element() == Element.INT8) {
+                RotatedInt8.restore(
+                        room.address() + 4L * r * width,
+                        width,
+                        scales.get(ValueLayout.JAVA_FLOAT, 4L * (first + r)),
+                        matrix.offsets(slice),
+                        matrix.scales(slice),
+                        part.bias == null ? 0 : part.bias.address() + 4L * matrix.start(slice),
+                        part.out.address() + to);
+            } else {
+                MemorySegment.copy(room, 4L * r * width, part.out, to, 4L * width);
+                if (part.bias != null) {
+                    addBias(part.out, to, matrix, slice, part.bias);
+                }
+            }
+        }
+    }
+
+    private static Product product(PackedMatrix matrix, int slice, int rows, int outStride, Worker worker) {
+        return worker.product(
+                new Product.Shape(rows, matrix.inputs(), matrix.rows(slice), outStride, matrix.element()));
+    }
+
+    private static long outRow(Part part, int slice, int row) {
+        return part.out.address() + 4 * ((long) row * part.matrix.outputs() + part.matrix.start(slice));
     }
 
     private long inputRow(int row, PackedMatrix matrix) {
         return input.address() + (long) row * matrix.inputs() * matrix.element().bytes();
     }
 
-    private void wholeBlock(MemorySegment out, int first, int count, PackedMatrix matrix, int slice, Worker worker) {
-        int outputs = matrix.outputs();
-        Product product = worker.product(
-                new Product.Shape(count, matrix.inputs(), matrix.rows(slice), outputs, matrix.element()));
-        product.run(
-                inputRow(first, matrix),
-                matrix.address(slice),
-                out.address() + 4 * ((long) first * outputs + matrix.start(slice)));
+    /** Rounds {@code x} to {@code element}, and appends rows of zeros. */
+    private void takeInput(MemorySegment x, int rows, int inputs, Element element) {
+        int padded = Math.ceilDiv(rows, GRAIN) * GRAIN;
+        long rowBytes = (long) inputs * element.bytes();
+        reserve(padded * rowBytes, 4L * padded);
+        if (element == Element.INT8) {
+            int rowsOfTask = Math.clamp(SPAN / inputs, 1, GRAIN);
+            team.run(Math.ceilDiv(rows, rowsOfTask), (task, member) -> {
+                int end = Math.min(rows, (task + 1) * rowsOfTask);
+                for (int r = task * rowsOfTask; r < end; r++) {
+                    roundRow(x, r, inputs, workers[member]);
+                }
+            });
+        } else {
+            long count = (long) rows * inputs;
+            team.run((int) Math.ceilDiv(count, (long) SPAN), (task, member) -> {
+                long from = (long) task * SPAN;
+                int n = Math.toIntExact(Math.min(SPAN, count - from));
+                if (element == Element.BF16) {
+                    workers[member].round(x, from, input, n);
+                } else {
+                    MemorySegment.copy(x, 4 * from, input, 4 * from, 4L * n);
+                }
+            });
+        }
+        input.asSlice(rows * rowBytes, (padded - rows) * rowBytes).fill((byte) 0);
     }
 
-    private void paddedBlock(MemorySegment out, int first, int count, PackedMatrix matrix, int slice, Worker worker) {
-        int width = matrix.rows(slice);
-        int padded = (count + GRAIN - 1) / GRAIN * GRAIN;
-        MemorySegment room = worker.room(4L * padded * width);
-        Product product = worker.product(new Product.Shape(padded, matrix.inputs(), width, width, matrix.element()));
-        product.run(inputRow(first, matrix), matrix.address(slice), room.address());
-        for (int r = 0; r < count; r++) {
-            long to = 4 * ((long) (first + r) * matrix.outputs() + matrix.start(slice));
-            MemorySegment.copy(room, 4L * r * width, out, to, 4L * width);
+    private void roundRow(MemorySegment x, int row, int inputs, Worker worker) {
+        MemorySegment room = worker.room(4L * RotatedInt8.room(inputs));
+        long to = input.address() + (long) row * inputs;
+        float scale = RotatedInt8.quantize(x, 4L * row * inputs, inputs, room, RotatedInt8.OFFSET, to);
+        scales.set(ValueLayout.JAVA_FLOAT, 4L * row, scale);
+    }
+
+    private void reserve(long inputBytes, long scaleBytes) {
+        if (input.byteSize() < inputBytes || scales.byteSize() < scaleBytes) {
+            arena.close();
+            arena = Arena.ofShared();
+            input = arena.allocate(inputBytes, 64);
+            scales = arena.allocate(scaleBytes, 64);
         }
     }
 
-    private static void addBias(
-            MemorySegment out, int first, int count, PackedMatrix matrix, int slice, MemorySegment bias) {
+    private static void addBias(MemorySegment out, long row, PackedMatrix matrix, int slice, MemorySegment bias) {
         int start = matrix.start(slice);
         int width = matrix.rows(slice);
-        for (int r = 0; r < count; r++) {
-            long row = 4 * ((long) (first + r) * matrix.outputs() + start);
-            for (int i = 0; i < width; i += FLOATS.length()) {
-                var mask = FLOATS.indexInRange(i, width);
-                var added =
-                        FloatVector.fromMemorySegment(FLOATS, bias, 4L * (start + i), ByteOrder.nativeOrder(), mask);
-                FloatVector.fromMemorySegment(FLOATS, out, row + 4L * i, ByteOrder.nativeOrder(), mask)
-                        .add(added)
-                        .intoMemorySegment(out, row + 4L * i, ByteOrder.nativeOrder(), mask);
-            }
+        for (int i = 0; i < width; i += FLOATS.length()) {
+            var mask = FLOATS.indexInRange(i, width);
+            var added = FloatVector.fromMemorySegment(FLOATS, bias, 4L * (start + i), ByteOrder.nativeOrder(), mask);
+            FloatVector.fromMemorySegment(FLOATS, out, row + 4L * i, ByteOrder.nativeOrder(), mask)
+                    .add(added)
+                    .intoMemorySegment(out, row + 4L * i, ByteOrder.nativeOrder(), mask);
         }
     }
 

@@ -1,6 +1,8 @@
 package dev.tsumugi.engine.onednn;
 
+import static org.bytedeco.dnnl.global.dnnl.dnnl_cpu_isa_avx2_vnni;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_cpu_isa_avx512_core_bf16;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_cpu_isa_avx512_core_vnni;
 
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.BackendProvider;
@@ -10,6 +12,7 @@ import dev.tsumugi.engine.kernels.LowRankSource;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.RotatedInt8;
 import dev.tsumugi.engine.kernels.VectorBackend;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
@@ -25,8 +28,9 @@ import org.slf4j.LoggerFactory;
  * The processor with oneDNN for products of many rows: prefill, and decoding of many sequences at once. Everything else, and products of few
  * rows, is the {@link VectorBackend}'s, whose compact weights are kept beside the packed ones.
  *
- * <p>With {@link Precision#FAST} both sides of a product are rounded to bfloat16 where the processor multiplies that (AVX-512 BF16, AMX); sums
- * are fp32. Otherwise all is fp32. A token's result may then differ in its last bits with the number of rows it is computed among.
+ * <p>With {@link Precision#FAST} products of quantized feed-forward weights are computed in 8-bit integers ({@link RotatedInt8}) where the processor sums
+ * those (VNNI, AMX), and those of other weights in bfloat16 (AVX-512 BF16, AMX) with fp32 sums. Otherwise all is fp32. A token's result may
+ * then differ in its last digits with the number of rows it is computed among.
  */
 public final class OneDnnBackend implements Backend {
     public static final String NAME = "onednn";
@@ -40,7 +44,8 @@ public final class OneDnnBackend implements Backend {
     private final Worker[] workers;
     private final LinearByOneDnn linear;
     private final OneDnnKernels kernels;
-    private final Element element;
+    private final Element floats;
+    private final Element integers;
     private long packedBytes;
     private boolean toldOfLimit;
 
@@ -51,9 +56,16 @@ public final class OneDnnBackend implements Backend {
     public OneDnnBackend(int threads, Precision precision) {
         OneDnnLibrary library = OneDnnLibrary.load();
         int isa = library.effectiveIsa();
-        boolean multipliesBfloat16 = (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
-        element = multipliesBfloat16 && precision == Precision.FAST ? Element.BF16 : Element.F32;
-        log.info("oneDNN multiplies in {} (instruction set {})", element, Integer.toHexString(isa));
+        boolean fast = precision == Precision.FAST;
+        floats = fast && has(isa, dnnl_cpu_isa_avx512_core_bf16) ? Element.BF16 : Element.F32;
+        integers = fast && (has(isa, dnnl_cpu_isa_avx512_core_vnni) || has(isa, dnnl_cpu_isa_avx2_vnni))
+                ? Element.INT8
+                : floats;
+        log.info(
+                "oneDNN multiplies quantized feed-forward weights in {}, others in {} (instruction set {})",
+                integers,
+                floats,
+                Integer.toHexString(isa));
         vector = new VectorBackend(threads, precision);
         descriptors = new Descriptors(library);
         workers = new Worker[vector.team().size()];
@@ -74,8 +86,24 @@ public final class OneDnnBackend implements Backend {
         return kernels;
     }
 
+    private static boolean has(int isa, int wanted) {
+        return (isa & wanted) == wanted;
+    }
+
     @Override
     public Weight prepare(Tensor matrix) {
+        return prepare(matrix, floats);
+    }
+
+    /** In integers where the model's file has rounded the weights to 8 bits or fewer already. */
+    @Override
+    public Weight prepareFeedForward(Tensor matrix) {
+        boolean rounded = matrix.dtype().isQuantized()
+                && RotatedInt8.fits(Math.toIntExact(matrix.shape().get(1)));
+        return prepare(matrix, rounded ? integers : floats);
+    }
+
+    private Weight prepare(Tensor matrix, Element element) {
         Weight streamed = vector.prepare(matrix);
         try {
             long bytes = PackedMatrix.estimatedBytes(matrix, element);

@@ -3,12 +3,15 @@ package dev.tsumugi.engine.onednn;
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
+import dev.tsumugi.engine.kernels.LinearLayer;
 import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The Vector API's operations, except for linear layers over many rows. */
@@ -31,20 +34,53 @@ final class OneDnnKernels implements Kernels {
 
     @Override
     public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
-        if (!(weight instanceof OneDnnWeight both)) {
-            throw new IllegalArgumentException("the weight is of another backend");
+        linears(x, rows, new LinearLayer(out, weight, bias));
+    }
+
+    @Override
+    public void linears(Tensor x, int rows, LinearLayer... layers) {
+        for (int from = 0; from < layers.length; ) {
+            PackedMatrix packed = weight(layers[from]).packed();
+            int end = from + 1;
+            if (packed == null || rows < MIN_ROWS) {
+                LinearLayer layer = layers[from];
+                vector.linear(layer.out(), x, rows, weight(layer).vector(), layer.bias());
+            } else {
+                while (end < layers.length
+                        && sharesInput(packed, weight(layers[end]).packed())) {
+                    end++;
+                }
+                multiply(x, rows, Arrays.copyOfRange(layers, from, end));
+            }
+            from = end;
         }
-        PackedMatrix packed = both.packed();
-        if (packed == null || rows < MIN_ROWS) {
-            vector.linear(out, x, rows, both.vector(), bias);
-            return;
+    }
+
+    private static OneDnnWeight weight(LinearLayer layer) {
+        if (layer.weight() instanceof OneDnnWeight both) {
+            return both;
         }
-        require("out", out, (long) rows * packed.outputs());
-        require("x", x, (long) rows * packed.inputs());
-        if (bias != null) {
-            require("bias", bias, packed.outputs());
+        throw new IllegalArgumentException("the weight is of another backend");
+    }
+
+    private static boolean sharesInput(PackedMatrix one, @Nullable PackedMatrix other) {
+        return other != null && one.element() == other.element() && one.inputs() == other.inputs();
+    }
+
+    private void multiply(Tensor x, int rows, LinearLayer... layers) {
+        LinearByOneDnn.Part[] parts = new LinearByOneDnn.Part[layers.length];
+        for (int i = 0; i < parts.length; i++) {
+            PackedMatrix packed = Objects.requireNonNull(weight(layers[i]).packed());
+            Tensor out = layers[i].out();
+            Tensor bias = layers[i].bias();
+            require("out", out, (long) rows * packed.outputs());
+            require("x", x, (long) rows * packed.inputs());
+            if (bias != null) {
+                require("bias", bias, packed.outputs());
+            }
+            parts[i] = new LinearByOneDnn.Part(out.segment(), packed, bias == null ? null : bias.segment());
         }
-        linear.multiply(out.segment(), x.segment(), rows, packed, bias == null ? null : bias.segment());
+        linear.multiply(x.segment(), rows, parts);
     }
 
     private static void require(String what, Tensor tensor, long elements) {

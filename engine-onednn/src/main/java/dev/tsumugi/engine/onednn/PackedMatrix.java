@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.onednn;
 
+import dev.tsumugi.engine.kernels.RotatedInt8;
 import dev.tsumugi.engine.kernels.ThreadTeam;
 import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
@@ -8,12 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * A matrix [N, K] in oneDNN's packed layout, cut into slices of rows that threads work on independently.
+ * A matrix [N, K] in oneDNN's packed layout, cut into slices of rows that threads work on independently. In {@link Element#INT8} each row has
+ * a scale, and an offset: what its sums are too large by, because inputs are stored raised to 0..255.
  */
 final class PackedMatrix implements AutoCloseable {
-    private static final int GRAIN = 64;
+    private static final int GRAIN = 16;
     private static final int LARGEST_SLICE = 512;
-    private static final int SLICES_PER_THREAD = 2;
 
     private final int outputs;
     private final int inputs;
@@ -21,6 +22,8 @@ final class PackedMatrix implements AutoCloseable {
     private final int sliceRows;
     private final Arena arena;
     private final MemorySegment[] slices;
+    private final MemorySegment scales;
+    private final MemorySegment offsets;
 
     private PackedMatrix(int outputs, int inputs, Element element, int sliceRows, Arena arena, MemorySegment[] slices) {
         this.outputs = outputs;
@@ -29,6 +32,9 @@ final class PackedMatrix implements AutoCloseable {
         this.sliceRows = sliceRows;
         this.arena = arena;
         this.slices = slices;
+        int scaled = element == Element.INT8 ? outputs : 0;
+        scales = arena.allocate(ValueLayout.JAVA_FLOAT, scaled);
+        offsets = arena.allocate(ValueLayout.JAVA_INT, scaled);
     }
 
     /** About what a packed matrix takes; layouts pad a little. */
@@ -41,9 +47,10 @@ final class PackedMatrix implements AutoCloseable {
             Tensor matrix, Element element, Descriptors descriptors, ThreadTeam team, Worker[] workers) {
         int outputs = Math.toIntExact(matrix.shape().get(0));
         int inputs = Math.toIntExact(matrix.shape().get(1));
-        int wanted = (outputs + team.size() * SLICES_PER_THREAD - 1) / (team.size() * SLICES_PER_THREAD);
-        int sliceRows = Math.clamp((wanted + GRAIN - 1) / GRAIN * GRAIN, GRAIN, LARGEST_SLICE);
-        int count = (outputs + sliceRows - 1) / sliceRows;
+        // As many slices for each thread, so that a single block of rows keeps all of them busy to the end.
+        int wanted = Math.ceilDiv(Math.ceilDiv(outputs, LARGEST_SLICE), team.size()) * team.size();
+        int sliceRows = Math.ceilDiv(Math.ceilDiv(outputs, wanted), GRAIN) * GRAIN;
+        int count = Math.ceilDiv(outputs, sliceRows);
         Arena arena = Arena.ofShared();
         try {
             MemorySegment[] slices = new MemorySegment[count];
@@ -63,14 +70,34 @@ final class PackedMatrix implements AutoCloseable {
 
     private void packSlice(Tensor matrix, int slice, Worker worker) {
         int rows = rows(slice);
-        MemorySegment plain = worker.room((long) rows * inputs * Element.F32.bytes());
+        long rowBytes = (long) inputs * (element == Element.INT8 ? element : Element.F32).bytes();
+        MemorySegment plain = worker.room(rows * rowBytes);
         float[] values = new float[inputs];
-        for (int r = 0; r < rows; r++) {
-            Dequantization.row(matrix, (long) slice * sliceRows + r, values, 0);
-            long at = (long) r * inputs * Element.F32.bytes();
-            MemorySegment.copy(values, 0, plain, ValueLayout.JAVA_FLOAT, at, inputs);
+        try (Arena local = Arena.ofConfined()) {
+            MemorySegment row = local.allocate(4L * inputs, 64);
+            MemorySegment turned = local.allocate(4L * RotatedInt8.room(inputs), 64);
+            for (int r = 0; r < rows; r++) {
+                Dequantization.row(matrix, start(slice) + r, values, 0);
+                MemorySegment.copy(values, 0, row, ValueLayout.JAVA_FLOAT, 0, inputs);
+                MemorySegment to = plain.asSlice(r * rowBytes, rowBytes);
+                if (element == Element.INT8) {
+                    roundRow(start(slice) + r, row, turned, to);
+                } else {
+                    to.copyFrom(row);
+                }
+            }
         }
         worker.pack(plain, slices[slice], inputs, rows, element);
+    }
+
+    private void roundRow(int n, MemorySegment row, MemorySegment turned, MemorySegment to) {
+        float scale = RotatedInt8.quantize(row, 0, inputs, turned, 0, to.address());
+        int sum = 0;
+        for (long i = 0; i < inputs; i++) {
+            sum += to.get(ValueLayout.JAVA_BYTE, i);
+        }
+        scales.setAtIndex(ValueLayout.JAVA_FLOAT, n, scale / RotatedInt8.gain(inputs));
+        offsets.setAtIndex(ValueLayout.JAVA_INT, n, RotatedInt8.OFFSET * sum);
     }
 
     int outputs() {
@@ -106,8 +133,18 @@ final class PackedMatrix implements AutoCloseable {
         return slices[slice].address();
     }
 
+    /** Address of fp32 [rows(slice)]; {@link Element#INT8} only. */
+    long scales(int slice) {
+        return scales.address() + 4L * start(slice);
+    }
+
+    /** Address of int [rows(slice)]; {@link Element#INT8} only. */
+    long offsets(int slice) {
+        return offsets.address() + 4L * start(slice);
+    }
+
     long byteSize() {
-        long bytes = 0;
+        long bytes = scales.byteSize() + offsets.byteSize();
         for (MemorySegment slice : slices) {
             bytes += slice.byteSize();
         }

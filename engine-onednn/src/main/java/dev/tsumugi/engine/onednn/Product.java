@@ -47,10 +47,18 @@ final class Product implements AutoCloseable {
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.call(library.primitiveCreate, out, descriptor);
         primitive = out.get(ADDRESS, 0);
-        MemorySegment sourceLayout =
-                descriptors.strided(arena, shape.rows(), shape.inputs(), shape.inputs(), shape.element());
-        MemorySegment targetLayout =
-                descriptors.strided(arena, shape.rows(), shape.outputs(), shape.outStride(), Element.F32);
+        MemorySegment sourceLayout = descriptors.strided(
+                arena,
+                shape.rows(),
+                shape.inputs(),
+                shape.inputs(),
+                shape.element().input());
+        MemorySegment targetLayout = descriptors.strided(
+                arena,
+                shape.rows(),
+                shape.outputs(),
+                shape.outStride(),
+                shape.element().output());
         MemorySegment scratchLayout = library.query(descriptor, dnnl_query_scratchpad_md);
         source = memory(descriptors, sourceLayout, MemorySegment.NULL);
         weights = memory(descriptors, layout.descriptor(), MemorySegment.NULL);

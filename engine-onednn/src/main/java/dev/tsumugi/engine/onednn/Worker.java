@@ -26,8 +26,8 @@ final class Worker implements AutoCloseable {
         this.stream = descriptors.stream();
         this.tail = own.allocate(SPAN * (Element.F32.bytes() + Element.BF16.bytes()), 64);
         try (Arena local = Arena.ofConfined()) {
-            MemorySegment from = descriptors.strided(local, 1, SPAN, SPAN, Element.F32);
-            MemorySegment to = descriptors.strided(local, 1, SPAN, SPAN, Element.BF16);
+            MemorySegment from = descriptors.strided(local, 1, SPAN, SPAN, Element.F32.input());
+            MemorySegment to = descriptors.strided(local, 1, SPAN, SPAN, Element.BF16.input());
             rounding = new Reorder(descriptors, stream, from, to);
             OneDnnLibrary.call(descriptors.library().descriptorDestroy, from);
             OneDnnLibrary.call(descriptors.library().descriptorDestroy, to);
@@ -75,9 +75,9 @@ final class Worker implements AutoCloseable {
     }
 
     /**
-     * Rounds rows [outputs, inputs] to {@code element} and puts them in the packed layout.
+     * Puts rows [outputs, inputs] in the packed layout, rounded to {@code element} where that is a float.
      *
-     * @param rows fp32, row-major
+     * @param rows row-major; fp32, or what {@link Element#INT8} has for weights
      * @param packed room for {@link Descriptors.Layout#bytes}
      */
     void pack(MemorySegment rows, MemorySegment packed, int inputs, int outputs, Element element) {
@@ -85,7 +85,8 @@ final class Worker implements AutoCloseable {
         library.stayOnThisThread();
         try (Arena local = Arena.ofConfined()) {
             // Row-major [outputs, inputs] is column-major for the [inputs, outputs] matrix of the product.
-            MemorySegment plain = descriptors.tagged(local, inputs, outputs, Element.F32, dnnl_ba);
+            MemorySegment plain = descriptors.tagged(
+                    local, inputs, outputs, (element == Element.INT8 ? element : Element.F32).weights(), dnnl_ba);
             MemorySegment layout = descriptors.layout(inputs, outputs, element).descriptor();
             try (Reorder reorder = new Reorder(descriptors, stream, plain, layout)) {
                 reorder.run(rows.address(), packed.address());

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
+import dev.tsumugi.engine.kernels.LinearLayer;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.ReferenceBackend;
 import dev.tsumugi.engine.kernels.VectorBackend;
@@ -20,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -71,6 +73,81 @@ class OneDnnLinearTests {
                             .isLessThanOrEqualTo(bound);
                 }
             }
+        }
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}] bias {3}")
+    @CsvSource({
+        "Q4_1, 257, 96, true",
+        "Q4_0, 130, 64, false",
+        "Q8_0, 3, 576, false",
+        "Q4_1, 1100, 576, true",
+        "Q8_0, 40, 32, false"
+    })
+    void feed_forward_layers_in_8_bits_agree_with_the_reference(DType dtype, int n, int k, boolean withBias) {
+        Random random = new Random(19);
+        try (Arena arena = Arena.ofShared();
+                Backend reference = new ReferenceBackend();
+                Backend onednn = new OneDnnBackend(2, Precision.FAST)) {
+            Tensor matrix = matrix(dtype, n, k, random, arena);
+            float[] bias = withBias ? values(n, random) : null;
+            for (int rows : ROW_COUNTS) {
+                float[] x = values(rows * k, random);
+                float[] expected = linear(reference, matrix, x, rows, bias);
+                float[] actual = feedForward(onednn, matrix, x, rows, bias);
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat((double) Math.abs(actual[i] - expected[i]))
+                            .as("%d rows, element %d: %f for %f", rows, i, actual[i], expected[i])
+                            .isLessThanOrEqualTo(0.06 * Math.sqrt(k));
+                }
+            }
+        }
+    }
+
+    @Test
+    void one_large_input_does_not_cost_the_others_their_precision() {
+        int k = 576;
+        Random random = new Random(23);
+        try (Arena arena = Arena.ofShared();
+                Backend reference = new ReferenceBackend();
+                Backend onednn = new OneDnnBackend(2, Precision.FAST)) {
+            Tensor matrix = matrix(DType.Q4_1, 200, k, random, arena);
+            float[] x = values(16 * k, random);
+            for (int row = 0; row < 16; row++) {
+                x[row * k + 100 + row] = 100;
+            }
+            float[] expected = linear(reference, matrix, x, 16, null);
+            float[] actual = feedForward(onednn, matrix, x, 16, null);
+            double squares = 0;
+            for (int i = 0; i < expected.length; i++) {
+                squares += Math.pow(actual[i] - expected[i], 2);
+            }
+            // Without the turn, the step is 100/127 and the error 5.5; with it a fifth of that.
+            assertThat(Math.sqrt(squares / expected.length)).isLessThan(1.5);
+        }
+    }
+
+    @Test
+    void a_row_in_8_bits_has_the_same_bits_whatever_rows_and_layers_it_is_computed_with() {
+        int k = 192;
+        Random random = new Random(29);
+        try (Arena arena = Arena.ofShared();
+                Backend onednn = new OneDnnBackend(2, Precision.FAST);
+                Weight gate = onednn.prepareFeedForward(matrix(DType.Q4_1, 300, k, random, arena));
+                Weight up = onednn.prepareFeedForward(matrix(DType.Q4_1, 70, k, random, arena))) {
+            float[] x = values(300 * k, random);
+            float[] all = new float[300 * 300];
+            float[] some = new float[9 * 300];
+            Tensor in = onednn.upload(x);
+            Tensor out = onednn.allocate(DType.F32, 300, 300);
+            Tensor other = onednn.allocate(DType.F32, 300, 70);
+            onednn.kernels().linears(in, 300, new LinearLayer(other, up, null), new LinearLayer(out, gate, null));
+            onednn.download(out, all, all.length);
+            Tensor part = onednn.upload(Arrays.copyOfRange(x, 131 * k, 140 * k));
+            onednn.kernels().linear(out, part, 9, gate, null);
+            onednn.download(out, some, some.length);
+            assertThat(some).containsExactly(Arrays.copyOfRange(all, 131 * 300, 140 * 300));
+            List.of(in, out, other, part).forEach(OneDnnLinearTests::free);
         }
     }
 
@@ -155,15 +232,25 @@ class OneDnnLinearTests {
     }
 
     private static float[] linear(Backend backend, Tensor matrix, float[] x, int rows, float[] bias) {
-        int n = (int) matrix.shape().get(0);
+        try (Weight weight = backend.prepare(matrix)) {
+            return linear(backend, weight, x, rows, bias);
+        }
+    }
+
+    private static float[] feedForward(Backend backend, Tensor matrix, float[] x, int rows, float[] bias) {
+        try (Weight weight = backend.prepareFeedForward(matrix)) {
+            return linear(backend, weight, x, rows, bias);
+        }
+    }
+
+    private static float[] linear(Backend backend, Weight weight, float[] x, int rows, float[] bias) {
+        int n = weight.outputs();
         Tensor in = backend.upload(x);
         Tensor out = backend.allocate(DType.F32, rows, n);
         Tensor b = bias == null ? null : backend.upload(bias);
         float[] result = new float[rows * n];
-        try (Weight weight = backend.prepare(matrix)) {
-            backend.kernels().linear(out, in, rows, weight, b);
-            backend.download(out, result, result.length);
-        }
+        backend.kernels().linear(out, in, rows, weight, b);
+        backend.download(out, result, result.length);
         free(in);
         free(out);
         if (b != null) {

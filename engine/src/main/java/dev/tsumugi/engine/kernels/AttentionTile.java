@@ -131,8 +131,8 @@ final class AttentionTile {
             long from = queries + element(r);
             long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
             for (int d = 0; d < headSize; d += Lanes.L) {
-                FloatVector scaled = Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d)
-                        .mul(scale);
+                FloatVector scaled =
+                        Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d).mul(scale);
                 Lanes.store(scaled, to + d * Lanes.FLOAT_BYTES, headSize - d);
             }
             Lanes.setFloat(maximums + r * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
@@ -248,8 +248,7 @@ final class AttentionTile {
         next3.intoMemorySegment(Lanes.ALL, nextTo + 3 * toBytes, Lanes.ORDER);
     }
 
-    private static void scoreOne(
-            long q, long keys, long nextKeys, long stride, int headSize, long to, long nextTo) {
+    private static void scoreOne(long q, long keys, long nextKeys, long stride, int headSize, long to, long nextTo) {
         FloatVector dot = FloatVector.zero(Lanes.F);
         FloatVector next = dot;
         for (int d = 0; d < headSize; d++) {

@@ -58,6 +58,14 @@ public interface Backend extends AutoCloseable {
     Weight prepare(Tensor matrix);
 
     /**
+     * As {@link #prepare}, for a matrix of a feed-forward block. These make up most of a model and bear coarse rounding best, which a backend
+     * may make use of under {@link Precision#FAST}.
+     */
+    default Weight prepareFeedForward(Tensor matrix) {
+        return prepare(matrix);
+    }
+
+    /**
      * Brings the updates of one adapter to this backend. Unlike other methods, this one may be called while another thread computes. The host
      * tensors are not needed afterwards.
      *

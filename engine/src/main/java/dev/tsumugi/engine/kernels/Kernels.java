@@ -69,6 +69,17 @@ public interface Kernels {
     void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias);
 
     /**
+     * Several layers of {@link #linear} over one input, which a backend may then bring into its form once.
+     *
+     * @param x [rows, K]
+     */
+    default void linears(Tensor x, int rows, LinearLayer... layers) {
+        for (LinearLayer layer : layers) {
+            linear(layer.out(), x, rows, layer.weight(), layer.bias());
+        }
+    }
+
+    /**
      * Adds low-rank updates to what linear layers gave: for each row t of a run with updates, {@code out[t, n] += scale * sum over r of B[n, r] *
      * (sum over k of A[r, k] * x[t, k])} for each output that update {@code number} has a B for. Rows of runs without updates, and outputs
      * without a B, stay as they are.

@@ -2,6 +2,7 @@ package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.LinearLayer;
 import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
@@ -22,7 +23,11 @@ final class GptNeoxModel extends CausalModel {
 
     private record Norm(Tensor weight, Tensor bias) {}
 
-    private record Linear(Weight weight, Tensor bias) {}
+    private record Linear(Weight weight, Tensor bias) {
+        LinearLayer to(Tensor out) {
+            return new LinearLayer(out, weight, bias);
+        }
+    }
 
     private record Layer(
             Norm attentionNorm,
@@ -90,8 +95,8 @@ final class GptNeoxModel extends CausalModel {
                     fusedPart(fused, 2, copies),
                     linear(name + "attention.dense", hidden, headsWidth),
                     norm(name + "post_attention_layernorm"),
-                    linear(name + "mlp.dense_h_to_4h", config.intermediateSize(), hidden),
-                    linear(name + "mlp.dense_4h_to_h", hidden, config.intermediateSize()));
+                    feedForward(name + "mlp.dense_h_to_4h", config.intermediateSize(), hidden),
+                    feedForward(name + "mlp.dense_4h_to_h", hidden, config.intermediateSize()));
         }
     }
 
@@ -108,6 +113,11 @@ final class GptNeoxModel extends CausalModel {
 
     private Linear linear(String name, int outputs, int inputs) {
         return new Linear(loader.matrix(name + ".weight", outputs, inputs), loader.vector(name + ".bias", outputs));
+    }
+
+    private Linear feedForward(String name, int outputs, int inputs) {
+        return new Linear(
+                loader.feedForward(name + ".weight", outputs, inputs), loader.vector(name + ".bias", outputs));
     }
 
     private Norm norm(String name) {
@@ -153,9 +163,7 @@ final class GptNeoxModel extends CausalModel {
         for (int i = 0; i < layers.length && !isAbandoned(); i++) {
             Layer layer = layers[i];
             normalize(norm, x, t, layer.attentionNorm);
-            apply(q, norm, t, layer.query);
-            apply(k, norm, t, layer.key);
-            apply(v, norm, t, layer.value);
+            kernels.linears(norm, t, layer.query.to(q), layer.key.to(k), layer.value.to(v));
             if (adapters != null) {
                 adapt(adapters, i, ATTENTION_IN, norm, q, k, v);
             }

@@ -2,6 +2,7 @@ package dev.tsumugi.engine.model;
 
 import dev.tsumugi.engine.kernels.BatchPlan;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.LinearLayer;
 import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
@@ -97,9 +98,9 @@ final class LlamaModel extends CausalModel {
                 loader.optionalVector(name + "self_attn.q_norm.weight", config.headSize()),
                 loader.optionalVector(name + "self_attn.k_norm.weight", config.headSize()),
                 loader.vector(name + "post_attention_layernorm.weight", hidden),
-                loader.matrix(name + "mlp.gate_proj.weight", intermediate, hidden),
-                loader.matrix(name + "mlp.up_proj.weight", intermediate, hidden),
-                loader.matrix(name + "mlp.down_proj.weight", hidden, intermediate));
+                loader.feedForward(name + "mlp.gate_proj.weight", intermediate, hidden),
+                loader.feedForward(name + "mlp.up_proj.weight", intermediate, hidden),
+                loader.feedForward(name + "mlp.down_proj.weight", hidden, intermediate));
     }
 
     @Override
@@ -151,9 +152,12 @@ final class LlamaModel extends CausalModel {
         for (int i = 0; i < layers.length && !isAbandoned(); i++) {
             Layer layer = layers[i];
             kernels.rmsNorm(norm, x, t, c, layer.attentionNorm, epsilon);
-            kernels.linear(q, norm, t, layer.query, layer.queryBias);
-            kernels.linear(k, norm, t, layer.key, layer.keyBias);
-            kernels.linear(v, norm, t, layer.value, layer.valueBias);
+            kernels.linears(
+                    norm,
+                    t,
+                    new LinearLayer(q, layer.query, layer.queryBias),
+                    new LinearLayer(k, layer.key, layer.keyBias),
+                    new LinearLayer(v, layer.value, layer.valueBias));
             if (adapters != null) {
                 adapt(adapters, i, ATTENTION_IN, norm, q, k, v);
             }
@@ -175,8 +179,7 @@ final class LlamaModel extends CausalModel {
             kernels.add(x, add, t * c);
 
             kernels.rmsNorm(norm, x, t, c, layer.mlpNorm, epsilon);
-            kernels.linear(gate, norm, t, layer.gate, null);
-            kernels.linear(up, norm, t, layer.up, null);
+            kernels.linears(norm, t, new LinearLayer(gate, layer.gate, null), new LinearLayer(up, layer.up, null));
             if (adapters != null) {
                 adapt(adapters, i, MLP_IN, norm, gate, up);
             }

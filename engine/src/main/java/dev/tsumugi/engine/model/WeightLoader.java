@@ -35,8 +35,16 @@ final class WeightLoader implements AutoCloseable {
         return prepare(required(name, outputs, inputs));
     }
 
+    /** A matrix of a feed-forward block. */
+    Weight feedForward(String name, int outputs, int inputs) {
+        return owned(backend.prepareFeedForward(required(name, outputs, inputs)));
+    }
+
     Weight prepare(Tensor matrix) {
-        Weight weight = backend.prepare(matrix);
+        return owned(backend.prepare(matrix));
+    }
+
+    private Weight owned(Weight weight) {
         owned.add(weight::close);
         return weight;
     }
