@@ -43,6 +43,32 @@ def chat_stream(model):
     assert finish in ("stop", "length"), finish
 
 
+def structured(model):
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 30}, "people": {"type": "integer", "minimum": 0}},
+        "required": ["city", "people"],
+        "additionalProperties": False,
+    }
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Name a city and how many people live there."}],
+        max_tokens=80,
+        response_format={"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": schema}},
+        logprobs=True,
+        top_logprobs=1,
+    )
+    choice = answer.choices[0]
+    city = json.loads(choice.message.content)
+    assert set(city) == {"city", "people"} and len(city["city"]) <= 30 and isinstance(city["people"], int), city
+    assert choice.finish_reason == "stop" and choice.logprobs.content, choice
+    digits = client.completions.create(
+        model=model, prompt="The year is ", max_tokens=9, n=2, stop=["5", "0"], extra_body={"guided_regex": "[0-9]{8}"}
+    )
+    assert all(c.text.isdigit() or not c.text for c in digits.choices), digits
+    assert not any("5" in c.text or "0" in c.text for c in digits.choices), digits
+
+
 def leaves_early(model):
     stream = client.chat.completions.create(
         model=model, messages=[{"role": "user", "content": "Count from one to two hundred."}], max_tokens=400, stream=True
@@ -76,6 +102,14 @@ def errors(model):
     for kind, call in (
         (openai.NotFoundError, lambda: client.chat.completions.create(model="no-such-model", messages=MESSAGES)),
         (openai.BadRequestError, lambda: client.chat.completions.create(model=model, messages=[])),
+        (
+            openai.BadRequestError,
+            lambda: client.chat.completions.create(
+                model=model,
+                messages=MESSAGES,
+                response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {"not": {}}}},
+            ),
+        ),
         (openai.BadRequestError, lambda: client.embeddings.create(model="any", input=[1, 2, 3])),
         (openai.NotFoundError, lambda: client.embeddings.create(model="no-such-model", input="text")),
         (openai.AuthenticationError, lambda: client.with_options(api_key="wrong").models.list()),
@@ -93,6 +127,8 @@ print("models:", chat_model, embedding_model)
 print("chat:", json.dumps(chat(chat_model)))
 chat_stream(chat_model)
 print("stream: ok")
+structured(chat_model)
+print("structured: ok")
 leaves_early(chat_model)
 print("cancel: ok")
 completion(chat_model)

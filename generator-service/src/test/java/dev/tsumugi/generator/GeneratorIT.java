@@ -139,6 +139,8 @@ class GeneratorIT {
         assertThat(reasons).hasSize(1);
         JsonNode usage = events.get(events.size() - 2).json();
         assertThat(usage.get("choices")).isEmpty();
+        assertThat(events.getFirst().json().has("usage")).isTrue();
+        assertThat(events.getFirst().json().get("usage").isNull()).isTrue();
         assertThat(usage.at("/usage/completion_tokens").intValue()).isPositive();
     }
 
@@ -155,6 +157,74 @@ class GeneratorIT {
                         .at("/usage/prompt_tokens")
                         .intValue())
                 .isEqualTo(3);
+    }
+
+    @Test
+    void an_answer_has_the_form_that_the_request_asks_for_also_in_a_stream() throws Exception {
+        String request = """
+                {"messages": [{"role": "user", "content": "hello"}], "n": 2, "max_completion_tokens": 100, "seed": 3%s,
+                 "response_format": {"type": "json_schema", "json_schema": {"name": "paint", "strict": true, "schema": {
+                   "type": "object", "additionalProperties": false, "required": ["color", "coats", "dry"],
+                   "properties": {"color": {"enum": ["red", "緑"]}, "coats": {"type": "integer", "minimum": 1, "maximum": 12},
+                                  "dry": {"type": "boolean"}}}}}}
+                """;
+        JsonNode choices = generator
+                .json(200, generator.post("/internal/chat/completions", request.formatted("")))
+                .get("choices");
+        assertThat(choices).hasSize(2);
+        for (JsonNode choice : choices) {
+            JsonNode paint = JSON.readTree(choice.at("/message/content").stringValue());
+            assertThat(paint.get("color").stringValue()).isIn("red", "緑");
+            assertThat(paint.get("coats").intValue()).isBetween(1, 12);
+            assertThat(paint.get("dry").isBoolean()).isTrue();
+            assertThat(choice.get("finish_reason").stringValue()).isEqualTo("stop");
+        }
+        StringBuilder streamed = new StringBuilder();
+        for (RunningGenerator.Event event : generator.events(
+                generator.post("/internal/chat/completions", request.formatted(", \"stream\": true")))) {
+            if (event.data().startsWith("{")
+                    && event.json().at("/choices/0/index").intValue() == 0) {
+                streamed.append(event.json().at("/choices/0/delta/content").asString(""));
+            }
+        }
+        assertThat(JSON.readTree(streamed.toString()).propertyNames()).containsExactly("color", "coats", "dry");
+    }
+
+    @Test
+    void an_object_that_the_most_tokens_cut_ends_for_its_length_and_a_regular_expression_holds_for_texts()
+            throws Exception {
+        JsonNode cut = generator.json(200, generator.post("/internal/chat/completions", """
+                {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1,
+                 "response_format": {"type": "json_object"}}"""));
+        assertThat(cut.at("/choices/0/message/content").stringValue()).startsWith("{");
+        assertThat(cut.at("/choices/0/finish_reason").stringValue()).isEqualTo("length");
+        JsonNode guided = generator.json(200, generator.post("/internal/completions", """
+                {"prompt": "hello", "max_tokens": 20, "guided_regex": "[0-9]{4}-[0-9]{2}", "echo": true, "n": 2}"""));
+        assertThat(guided.get("choices"))
+                .hasSize(2)
+                .allSatisfy(
+                        choice -> assertThat(choice.get("text").stringValue()).matches("hello[0-9]{4}-[0-9]{2}"));
+    }
+
+    @Test
+    void biases_stop_strings_and_logprobs_do_what_they_say() throws Exception {
+        String biased = """
+                {"prompt": "hello", "max_tokens": 6, "temperature": 0, "logit_bias": {"%d": 100}, "logprobs": 1%s}""";
+        JsonNode free = generator.json(200, generator.post("/internal/completions", biased.formatted(300, "")));
+        List<String> tokens = new ArrayList<>();
+        free.at("/choices/0/logprobs/tokens").forEach(token -> tokens.add(token.stringValue()));
+        assertThat(tokens).hasSize(6);
+        String one = tokens.getFirst();
+        assertThat(tokens).containsOnly(one);
+        assertThat(free.at("/choices/0/logprobs/top_logprobs/0").has(one)).isTrue();
+        String stop = one + one.charAt(0);
+        JsonNode stopped = generator.json(
+                200,
+                generator.post(
+                        "/internal/completions",
+                        biased.formatted(300, ", \"stop\": [\"never\", " + JSON.writeValueAsString(stop) + "]")));
+        assertThat(stopped.at("/choices/0/text").stringValue()).isEmpty();
+        assertThat(stopped.at("/choices/0/finish_reason").stringValue()).isEqualTo("stop");
     }
 
     @Test
@@ -189,6 +259,17 @@ class GeneratorIT {
                 "tools",
                 "\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": [{\"type\": \"function\"}]");
         bad.put("stop", "\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"stop\": \"\"");
+        String message = "\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], ";
+        bad.put("made_up", message + "\"made_up\": 1");
+        bad.put("logit_bias", message + "\"logit_bias\": {\"5\": 101}");
+        bad.put("stream_options", message + "\"stream_options\": {\"include_usage\": true}");
+        bad.put("max_tokens", message + "\"max_tokens\": 5, \"max_completion_tokens\": 5");
+        bad.put("response_format.type", message + "\"response_format\": {\"type\": \"xml\"}");
+        bad.put(
+                "response_format",
+                message
+                        + "\"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"a\", \"schema\": {\"not\": {}}}}");
+        bad.put("guided_regex", message + "\"guided_regex\": \"(?=x)\"");
         for (Map.Entry<String, String> entry : bad.entrySet()) {
             JsonNode error = refusal(400, "{" + entry.getValue() + "}");
             assertThat(error.get("param").stringValue()).isEqualTo(entry.getKey());

@@ -32,7 +32,14 @@ class OpenAiClientIT {
                 "OPENAI_API_KEY=" + platform.key());
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
-                .contains("models:", "chat:", "stream: ok", "cancel: ok", "embeddings: ok", "errors: ok");
+                .contains(
+                        "models:",
+                        "chat:",
+                        "stream: ok",
+                        "structured: ok",
+                        "cancel: ok",
+                        "embeddings: ok",
+                        "errors: ok");
     }
 
     /** The interpreter of a virtual environment that has the client. */

@@ -33,7 +33,7 @@ public final class Sampler {
     /**
      * Chooses a token and remembers it for the penalties.
      *
-     * @param logits V of them, from {@code from}; penalties are written into them
+     * @param logits V of them, from {@code from}; bias and penalties are written into them
      * @param position of the new token in its sequence
      * @throws IllegalStateException when a logit is no number, or all are minus infinity
      */
@@ -73,6 +73,7 @@ public final class Sampler {
     }
 
     private void penalize(float[] logits, int from) {
+        settings.logitBias().forEach((id, bias) -> logits[from + id] += bias);
         if (settings.repetitionPenalty() != 1) {
             float penalty = (float) settings.repetitionPenalty();
             for (int id : seen) {

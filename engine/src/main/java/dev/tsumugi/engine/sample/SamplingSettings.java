@@ -1,10 +1,11 @@
 package dev.tsumugi.engine.sample;
 
+import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * How the next token is chosen from the logits. Applied in the order of the components below the penalties: repetition penalty, presence and
- * frequency penalties, temperature, top-k, top-p, min-p.
+ * How the next token is chosen from the logits. Applied in this order: logit bias, repetition penalty, presence and frequency penalties, the mask
+ * of a constraint, temperature, top-k, top-p, min-p.
  *
  * @param temperature 0: always the most likely token (greedy); otherwise logits are divided by it
  * @param topK only the k most likely tokens, and those equal to the k-th; 0: all
@@ -13,6 +14,7 @@ import java.util.OptionalLong;
  * @param repetitionPenalty logits of tokens in the prompt or the answer are divided by it when positive and multiplied when negative; 1: none
  * @param frequencyPenalty subtracted once for each time a token stands in the answer
  * @param presencePenalty subtracted when a token stands in the answer
+ * @param logitBias what is added to the logits of some tokens, by their ids
  * @param seed the same seed and the same logits give the same tokens; absent: chosen by the engine
  */
 public record SamplingSettings(
@@ -23,9 +25,12 @@ public record SamplingSettings(
         double repetitionPenalty,
         double frequencyPenalty,
         double presencePenalty,
+        Map<Integer, Float> logitBias,
         OptionalLong seed) {
 
-    private static final SamplingSettings GREEDY = new SamplingSettings(0, 0, 1, 0, 1, 0, 0, OptionalLong.empty());
+    private static final int MOST_BIASED = 1024;
+    private static final SamplingSettings GREEDY =
+            new SamplingSettings(0, 0, 1, 0, 1, 0, 0, Map.of(), OptionalLong.empty());
 
     /** @throws IllegalArgumentException for a value out of its range */
     public SamplingSettings {
@@ -40,6 +45,14 @@ public record SamplingSettings(
                 "above 0, at most 100");
         require(Math.abs(frequencyPenalty) <= 100, "frequency_penalty", frequencyPenalty, "-100 to 100");
         require(Math.abs(presencePenalty) <= 100, "presence_penalty", presencePenalty, "-100 to 100");
+        logitBias = Map.copyOf(logitBias);
+        if (logitBias.size() > MOST_BIASED) {
+            throw new IllegalArgumentException(
+                    "logit_bias names " + logitBias.size() + " tokens; at most " + MOST_BIASED);
+        }
+        for (float bias : logitBias.values()) {
+            require(Math.abs(bias) <= 100, "a logit_bias", bias, "-100 to 100");
+        }
     }
 
     private static void require(boolean holds, String name, double value, String range) {
@@ -68,26 +81,31 @@ public record SamplingSettings(
 
     public SamplingSettings withTemperature(double value) {
         return new SamplingSettings(
-                value, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, seed);
+                value, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, seed);
     }
 
     public SamplingSettings withTopK(int value) {
         return new SamplingSettings(
-                temperature, value, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, seed);
+                temperature, value, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, seed);
     }
 
     public SamplingSettings withTopP(double value) {
         return new SamplingSettings(
-                temperature, topK, value, minP, repetitionPenalty, frequencyPenalty, presencePenalty, seed);
+                temperature, topK, value, minP, repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, seed);
     }
 
     public SamplingSettings withMinP(double value) {
         return new SamplingSettings(
-                temperature, topK, topP, value, repetitionPenalty, frequencyPenalty, presencePenalty, seed);
+                temperature, topK, topP, value, repetitionPenalty, frequencyPenalty, presencePenalty, logitBias, seed);
     }
 
     public SamplingSettings withPenalties(double repetition, double frequency, double presence) {
-        return new SamplingSettings(temperature, topK, topP, minP, repetition, frequency, presence, seed);
+        return new SamplingSettings(temperature, topK, topP, minP, repetition, frequency, presence, logitBias, seed);
+    }
+
+    public SamplingSettings withLogitBias(Map<Integer, Float> value) {
+        return new SamplingSettings(
+                temperature, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, value, seed);
     }
 
     public SamplingSettings withSeed(long value) {
@@ -99,6 +117,7 @@ public record SamplingSettings(
                 repetitionPenalty,
                 frequencyPenalty,
                 presencePenalty,
+                logitBias,
                 OptionalLong.of(value));
     }
 }

@@ -155,7 +155,14 @@ public final class Engine implements AutoCloseable {
      * @throws IllegalStateException after {@link #close}
      */
     public Generation submit(GenerationRequest request, GenerationListener listener) {
-        check(request.prompt());
+        int[] prompt = request.prompt();
+        if (prompt.length >= limits.contextLength()) {
+            throw new PromptTooLongException(prompt.length, limits.contextLength());
+        }
+        for (int token : prompt) {
+            check(token);
+        }
+        request.sampling().logitBias().keySet().forEach(this::check);
         Constraint constraint = request.constraint();
         if (constraint != null && constraint.tokenizer() != tokenizer) {
             throw new IllegalArgumentException("the constraint was compiled for another tokenizer than this engine's");
@@ -204,16 +211,11 @@ public final class Engine implements AutoCloseable {
         return submit(request, GenerationListener.NONE);
     }
 
-    private void check(int[] prompt) {
-        if (prompt.length >= limits.contextLength()) {
-            throw new PromptTooLongException(prompt.length, limits.contextLength());
-        }
+    private void check(int token) {
         int vocabulary = model.config().vocabularySize();
-        for (int token : prompt) {
-            if (token < 0 || token >= vocabulary) {
-                throw new IllegalArgumentException(
-                        "token id " + token + " is not one of the " + vocabulary + " of this model");
-            }
+        if (token < 0 || token >= vocabulary) {
+            throw new IllegalArgumentException(
+                    "token id " + token + " is not one of the " + vocabulary + " of this model");
         }
     }
 

@@ -4,15 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.tsumugi.engine.constrain.ConstraintState;
+import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.tokenizer.GoldenFiles;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
 class SamplerTests {
+    private static final Constraints CONSTRAINTS = new Constraints(GoldenFiles.tokenizer("tiny-llama"));
     private static final JsonNode GOLDEN = GoldenFiles.json("sampling/distributions.json");
 
     @Test
@@ -107,6 +116,47 @@ class SamplerTests {
     }
 
     @Test
+    void a_bias_is_added_to_the_logits() {
+        SamplingSettings settings = SamplingSettings.greedy().withLogitBias(Map.of(0, -100f, 2, 1.5f));
+        assertThat(new Sampler(settings, 0, new int[0]).next(new float[] {9, 2, 1, 0}, 0, 4, 0))
+                .isEqualTo(2);
+        assertThatThrownBy(() -> SamplingSettings.greedy().withLogitBias(Map.of(1, 101f)))
+                .hasMessageContaining("logit_bias");
+    }
+
+    @Property(tries = 50)
+    void under_a_constraint_the_probabilities_are_those_of_the_allowed_tokens_made_to_sum_to_one(@ForAll long seed) {
+        Random random = new Random(seed);
+        int vocabulary = CONSTRAINTS.jsonObject().tokenizer().vocabularySize();
+        float[] logits = new float[vocabulary];
+        for (int i = 0; i < vocabulary; i++) {
+            logits[i] = (float) random.nextGaussian() * 3;
+        }
+        SamplingSettings settings = SamplingSettings.atTemperature(0.5 + random.nextDouble());
+        double[] free = new Sampler(settings, 0, new int[0]).probabilities(logits.clone());
+        ConstraintState state = CONSTRAINTS.regex("[a-m]+|[0-9]{3,}").initial();
+        int end = 2;
+        for (int steps = random.nextInt(5); steps > 0; steps--) {
+            state = state.after(allowed(random, state, vocabulary));
+        }
+        state.restrict(logits, 0, vocabulary, Set.of(end));
+        double[] constrained = new Sampler(settings, 0, new int[0]).probabilities(logits);
+        double sum = state.isAccepting() ? free[end] : 0;
+        for (int i = 0; i < vocabulary; i++) {
+            sum += state.mask().allows(i) ? free[i] : 0;
+        }
+        for (int i = 0; i < vocabulary; i++) {
+            boolean open = state.mask().allows(i) || i == end && state.isAccepting();
+            assertThat(constrained[i]).isCloseTo(open ? free[i] / sum : 0, within(1e-6));
+        }
+    }
+
+    private static int allowed(Random random, ConstraintState state, int vocabulary) {
+        int[] ids = IntStream.range(0, vocabulary).filter(state.mask()::allows).toArray();
+        return ids[random.nextInt(ids.length)];
+    }
+
+    @Test
     void log_probabilities_name_the_best_tokens_in_order() {
         TokenLogprobs logprobs = TokenLogprobs.of(new float[] {99, 0, 2, 1, 2.5f}, 1, 4, 0, 3);
         assertThat(logprobs.top()).extracting(TokenLogprobs.TokenLogprob::id).containsExactly(3, 1, 2);
@@ -131,6 +181,7 @@ class SamplerTests {
                 recorded.path("repetition_penalty").asDouble(1),
                 recorded.path("frequency_penalty").asDouble(0),
                 recorded.path("presence_penalty").asDouble(0),
+                Map.of(),
                 OptionalLong.empty());
     }
 

@@ -110,6 +110,8 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
                     Duration.ofNanos(System.nanoTime() - begin).toMillis(),
                     model.backend(),
                     engine.limits().contextLength());
+            // The first request that constrains its answer should not wait for the vocabulary to be read.
+            Thread.startVirtualThread(model::constraints);
         } catch (RuntimeException | Error e) {
             failure = String.valueOf(e.getMessage());
             log.error("The model {} could not be loaded: {}", properties.model(), e.getMessage(), e);

@@ -83,7 +83,8 @@ class CompletionController {
                 id,
                 served.name(),
                 Instant.now().getEpochSecond(),
-                served.model().tokenizer());
+                served.model().tokenizer(),
+                request.includeUsage());
         try (TokenStream tokens = TokenStream.of(served.engine(), request.generations())) {
             if (request.stream()) {
                 stream(chat, request, shape, tokens, new EventStream(response));
@@ -117,7 +118,8 @@ class CompletionController {
                 all.add(result);
             }
         }
-        return shape.whole(all, request.logprobs(), CompletionShape.usageOf(request.promptTokens(), all));
+        return shape.whole(
+                all, request.echoes(), request.logprobs(), CompletionShape.usageOf(request.promptTokens(), all));
     }
 
     private void stream(
@@ -128,6 +130,11 @@ class CompletionController {
         if (chat) {
             for (int i = 0; i < open; i++) {
                 send(events, shape.begin(i));
+            }
+        }
+        for (int i = 0; i < open; i++) {
+            if (!request.echoes().get(i).isEmpty()) {
+                send(events, shape.piece(i, request.echoes().get(i), null, 0));
             }
         }
         List<GenerationResult> results = new ArrayList<>();

@@ -1,5 +1,6 @@
 package dev.tsumugi.generator.openai;
 
+import dev.tsumugi.engine.constrain.Constraint;
 import dev.tsumugi.engine.sample.SamplingSettings;
 import dev.tsumugi.engine.serve.GenerationRequest;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
@@ -9,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import tools.jackson.databind.JsonNode;
@@ -17,9 +19,74 @@ import tools.jackson.databind.JsonNode;
  * A checked request: what to generate, one generation for each choice of the answer.
  *
  * @param promptTokens of all prompts together
+ * @param echoes what the text of each choice begins with before anything is generated
  */
 record CompletionRequest(
-        List<GenerationRequest> generations, int promptTokens, boolean stream, boolean includeUsage, boolean logprobs) {
+        List<GenerationRequest> generations,
+        List<String> echoes,
+        int promptTokens,
+        boolean stream,
+        boolean includeUsage,
+        boolean logprobs) {
+    /** What both calls know: of the OpenAI API, and the common extensions. */
+    private static final Set<String> FIELDS = Set.of(
+            "model",
+            "frequency_penalty",
+            "presence_penalty",
+            "logit_bias",
+            "logprobs",
+            "max_tokens",
+            "n",
+            "seed",
+            "stop",
+            "stream",
+            "stream_options",
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "guided_regex");
+
+    private static final Set<String> CHAT_FIELDS = Set.of(
+            "messages",
+            "top_logprobs",
+            "max_completion_tokens",
+            "response_format",
+            "tools",
+            "functions",
+            "tool_choice",
+            "function_call",
+            "audio",
+            "modalities",
+            "web_search_options",
+            "reasoning_effort",
+            "verbosity",
+            "store");
+
+    private static final Set<String> TEXT_FIELDS = Set.of("prompt", "echo", "suffix", "best_of");
+
+    /** Say nothing about the answer: whose it is, how it is billed, or how to get it sooner. */
+    private static final Set<String> IGNORED = Set.of(
+            "user",
+            "metadata",
+            "service_tier",
+            "safety_identifier",
+            "prompt_cache_key",
+            "prompt_cache_retention",
+            "prediction",
+            "parallel_tool_calls");
+
+    private static final List<String> UNSUPPORTED = List.of(
+            "tools",
+            "functions",
+            "function_call",
+            "audio",
+            "web_search_options",
+            "reasoning_effort",
+            "verbosity",
+            "store");
+
     private static final int MAX_CHOICES = 4;
     private static final int MAX_PROMPTS = 16;
     private static final int MAX_MESSAGES = 1000;
@@ -31,15 +98,18 @@ record CompletionRequest(
     static CompletionRequest chat(JsonNode json, ServedModel served, Duration timeout) {
         RequestBodyReader body = new RequestBodyReader(json);
         requireModel(body, served);
-        body.refuse("tools", "tools are not supported by this server; leave them out.");
-        body.refuse("functions", "functions are not supported by this server; leave them out.");
-        JsonNode format = body.node("response_format");
-        if (format != null && !"text".equals(format.path("type").asString(""))) {
-            throw new OpenAiException(
-                    HttpStatus.BAD_REQUEST,
-                    "This server answers in text only; leave response_format out.",
-                    "response_format",
-                    "unsupported_parameter");
+        body.checkFields(FIELDS, CHAT_FIELDS, IGNORED);
+        for (String field : UNSUPPORTED) {
+            body.refuse(field, field + " is not supported by this server; leave it out.");
+        }
+        JsonNode choice = body.node("tool_choice");
+        if (choice != null && !"none".equals(choice.asString(""))) {
+            body.refuse("tool_choice", "tool_choice needs tools, which are not supported by this server.");
+        }
+        JsonNode modalities = body.node("modalities");
+        if (modalities != null
+                && !(modalities.size() == 1 && "text".equals(modalities.path(0).asString("")))) {
+            body.refuse("modalities", "This server answers in text only; leave modalities out.");
         }
         int[] prompt;
         try {
@@ -52,45 +122,68 @@ record CompletionRequest(
         if (top > 0 && !logprobs) {
             throw OpenAiException.invalid("top_logprobs", "top_logprobs needs logprobs to be true.");
         }
+        if (body.node("max_tokens") != null && body.node("max_completion_tokens") != null) {
+            throw OpenAiException.invalid(
+                    "max_tokens", "max_tokens and max_completion_tokens mean the same; give one of them.");
+        }
         int most = body.integer(
                 body.node("max_completion_tokens") == null ? "max_tokens" : "max_completion_tokens",
                 Integer.MAX_VALUE,
                 1,
                 Integer.MAX_VALUE);
-        return of(body, served, timeout, List.of(prompt), most, logprobs ? top : -1);
+        return of(body, served, timeout, List.of(prompt), false, most, logprobs ? top : -1);
     }
 
     /** Reads the body of {@code /completions}. */
     static CompletionRequest text(JsonNode json, ServedModel served, Duration timeout) {
         RequestBodyReader body = new RequestBodyReader(json);
         requireModel(body, served);
-        body.refuse("echo", "echo is not supported by this server; leave it out.");
+        body.checkFields(FIELDS, TEXT_FIELDS, IGNORED);
         body.refuse("suffix", "suffix is not supported by this server; leave it out.");
         int logprobs = body.integer("logprobs", -1, 0, MAX_TEXT_LOGPROBS);
+        boolean echo = body.flag("echo");
+        if (echo && logprobs >= 0) {
+            throw OpenAiException.invalid("echo", "echo with logprobs is not supported by this server; leave one out.");
+        }
+        int choices = body.integer("n", 1, 1, MAX_CHOICES);
+        if (body.integer("best_of", choices, 1, MAX_CHOICES) != choices) {
+            throw OpenAiException.invalid(
+                    "best_of", "best_of other than n is not supported by this server; leave it out.");
+        }
         int most = body.integer("max_tokens", TEXT_DEFAULT_TOKENS, 1, Integer.MAX_VALUE);
-        return of(body, served, timeout, prompts(body, served), most, logprobs);
+        return of(body, served, timeout, prompts(body, served), echo, most, logprobs);
     }
 
     private static CompletionRequest of(
-            RequestBodyReader body, ServedModel served, Duration timeout, List<int[]> prompts, int most, int logprobs) {
+            RequestBodyReader body,
+            ServedModel served,
+            Duration timeout,
+            List<int[]> prompts,
+            boolean echo,
+            int most,
+            int logprobs) {
         int choices = body.integer("n", 1, 1, MAX_CHOICES);
         SamplingSettings sampling = body.sampling();
         List<String> stop = body.stop();
+        Constraint constraint = AnswerFormat.read(body, served);
+        List<String> echoes = new ArrayList<>();
         List<GenerationRequest> generations = new ArrayList<>();
         int promptTokens = 0;
         for (int[] prompt : prompts) {
             int room = roomBehind(prompt, served);
             promptTokens += prompt.length;
             for (int choice = 0; choice < choices; choice++) {
+                echoes.add(echo ? served.model().tokenizer().decode(prompt, true) : "");
                 generations.add(GenerationRequest.of(prompt, Math.min(most, room))
                         .withSampling(seeded(sampling, choice))
                         .withStop(stop)
                         .withLogprobs(logprobs)
+                        .withConstraint(constraint)
                         .withTimeout(timeout));
             }
         }
         return new CompletionRequest(
-                generations, promptTokens, body.flag("stream"), body.includeUsage(), logprobs >= 0);
+                generations, echoes, promptTokens, body.flag("stream"), body.includeUsage(), logprobs >= 0);
     }
 
     /** With one seed for all, the choices would be equal. */

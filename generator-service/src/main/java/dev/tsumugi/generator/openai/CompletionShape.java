@@ -19,27 +19,39 @@ final class CompletionShape {
     private final String model;
     private final long created;
     private final Tokenizer tokenizer;
+    private final boolean usageFollows;
 
-    /** @param created seconds since 1970 */
-    CompletionShape(boolean chat, String id, String model, long created, Tokenizer tokenizer) {
+    /**
+     * @param created seconds since 1970
+     * @param usageFollows whether a stream ends with a chunk of the usage, of which the others then say that it is null
+     */
+    CompletionShape(boolean chat, String id, String model, long created, Tokenizer tokenizer, boolean usageFollows) {
         this.chat = chat;
         this.id = id;
         this.model = model;
         this.created = created;
         this.tokenizer = tokenizer;
+        this.usageFollows = usageFollows;
     }
 
     Map<String, @Nullable Object> whole(
-            List<GenerationResult> results, boolean logprobs, Map<String, @Nullable Object> usage) {
+            List<GenerationResult> results,
+            List<String> echoes,
+            boolean logprobs,
+            Map<String, @Nullable Object> usage) {
         List<Map<String, @Nullable Object>> choices = new ArrayList<>();
         for (int i = 0; i < results.size(); i++) {
             GenerationResult result = results.get(i);
             Map<String, @Nullable Object> choice = new LinkedHashMap<>();
             choice.put("index", i);
             if (chat) {
-                choice.put("message", Map.of("role", "assistant", "content", result.text()));
+                Map<String, @Nullable Object> message = new LinkedHashMap<>();
+                message.put("role", "assistant");
+                message.put("content", result.text());
+                message.put("refusal", null);
+                choice.put("message", message);
             } else {
-                choice.put("text", result.text());
+                choice.put("text", echoes.get(i) + result.text());
             }
             choice.put("logprobs", logprobs ? logprobs(result.logprobs(), 0) : null);
             choice.put("finish_reason", finishReason(result.finishReason()));
@@ -107,6 +119,9 @@ final class CompletionShape {
         choice.put("finish_reason", reason);
         Map<String, @Nullable Object> body = head(chat ? "chat.completion.chunk" : "text_completion");
         body.put("choices", List.of(choice));
+        if (usageFollows) {
+            body.put("usage", null);
+        }
         return body;
     }
 
@@ -136,6 +151,7 @@ final class CompletionShape {
         }
         Map<String, @Nullable Object> logprobs = new LinkedHashMap<>();
         logprobs.put("content", content);
+        logprobs.put("refusal", null);
         return logprobs;
     }
 
@@ -164,6 +180,8 @@ final class CompletionShape {
             chosen.add(step.chosen().logprob());
             Map<String, Double> best = new LinkedHashMap<>();
             step.top().forEach(token -> best.putIfAbsent(textOf(token.id()), token.logprob()));
+            // The chosen token is always there, so there may be one more than were asked for.
+            best.putIfAbsent(text, step.chosen().logprob());
             top.add(best);
             offsets.add(at);
             at += text.length();
