@@ -2,15 +2,20 @@ package dev.tsumugi.engine.serve;
 
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.tsumugi.embedded.downloads.Downloads;
+import dev.tsumugi.engine.constrain.ConstraintException;
+import dev.tsumugi.engine.constrain.ConstraintState;
+import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.sample.TokenLogprobs.TokenLogprob;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
 import dev.tsumugi.engine.tokenizer.GoldenFiles;
 import dev.tsumugi.engine.tokenizer.TokenizerCases;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The model that comes with the platform, from its real file. */
 @Timeout(300)
@@ -72,6 +78,67 @@ class SmolLm2IT {
                         cases.get(i).path("top20"), result.logprobs().getFirst().top());
             }
         }
+    }
+
+    @Test
+    void it_answers_under_a_schema_and_says_the_same_freely_where_it_would_anyway() throws Exception {
+        String schema = """
+                {"type": "object", "properties": {
+                   "capital": {"type": "string", "maxLength": 40}, "continent": {"enum": ["Africa", "America", "Asia", "Europe"]},
+                   "island": {"type": "boolean"}, "islands": {"type": "integer", "minimum": 1, "maximum": 20000}},
+                 "required": ["capital", "continent", "island"], "additionalProperties": false}""";
+        int[] prompt = model.chatPrompt(List.of(new ChatMessage("user", "Describe Japan.")));
+        try (Engine engine = model.startEngine(new EngineLimits(512, 128, 16, 64, 8, 8))) {
+            GenerationRequest request = GenerationRequest.of(prompt, 60);
+            JsonNode japan = JsonMapper.shared()
+                    .readTree(engine.submit(
+                                    request.withConstraint(model.constraints().jsonSchema(schema)))
+                            .result()
+                            .get(240, SECONDS)
+                            .text());
+            assertThat(japan.path("continent").asString()).isIn("Africa", "America", "Asia", "Europe");
+            assertThat(japan.path("capital").asString()).isNotBlank();
+            GenerationResult free = engine.submit(request).result().get(240, SECONDS);
+            GenerationResult anything = engine.submit(
+                            request.withConstraint(model.constraints().regex("[\\s\\S]*")))
+                    .result()
+                    .get(240, SECONDS);
+            assertThat(anything.tokens()).isEqualTo(free.tokens());
+        }
+    }
+
+    @Test
+    void a_usual_schema_costs_little_to_compile_and_to_follow() {
+        Constraints constraints = new Constraints(model.tokenizer());
+        long best = Long.MAX_VALUE;
+        for (int i = 0; i < 20; i++) {
+            // A name of its own each time, so that nothing is kept from before.
+            String schema = """
+                    {"$defs": {"line": {"type": "object", "properties": {"sku": {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"},
+                         "count": {"type": "integer", "minimum": 1, "maximum": 999}, "note": {"type": "string", "maxLength": 200}},
+                         "required": ["sku", "count"]}},
+                     "type": "object", "properties": {"order%d": {"type": "string"}, "date": {"type": "string", "format": "date-time"},
+                         "total": {"type": "number", "minimum": 0}, "lines": {"type": "array", "items": {"$ref": "#/$defs/line"},
+                         "minItems": 1, "maxItems": 50}, "paid": {"type": ["boolean", "null"]}}, "required": ["date", "lines"]}""".formatted(i);
+            String text = "{\"order%d\": \"№ 17 / 日本\", \"date\": \"2026-01-31T12:00:00Z\", ".formatted(i)
+                    + "\"lines\": [{\"sku\": \"ABC-0001\", \"count\": 12, \"note\": \"Please wrap it well.\"}]}";
+            long begin = System.nanoTime();
+            ConstraintState state = constraints.jsonSchema(schema).initial();
+            for (int token : model.tokenizer().encodePlain(text)) {
+                assertThat(state.mask().allows(token)).isTrue();
+                state = state.after(token);
+            }
+            best = Math.min(best, System.nanoTime() - begin);
+            assertThat(state.isComplete()).isTrue();
+        }
+        assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(50));
+    }
+
+    @Test
+    void a_constraint_that_can_be_read_in_too_many_ways_is_refused() {
+        assertThatThrownBy(() -> model.constraints().regex("(e?t?a?o?i?n?){3000}"))
+                .isInstanceOf(ConstraintException.class)
+                .hasMessageContaining("too many ways");
     }
 
     private static List<ChatMessage> messages(JsonNode recorded) {
