@@ -94,6 +94,14 @@ final class EngineSuite implements Suite {
                 BenchException.require(tokens == STREAMS * ANSWER, "an answer was cut short");
                 return tokens / ((System.nanoTime() - start) / 1e9);
             });
+            new AdapterFigures(
+                            model.model(),
+                            engine,
+                            PROMPT,
+                            ANSWER,
+                            threads,
+                            (promptTokens, answerTokens) -> request(vocabulary, promptTokens, answerTokens))
+                    .run(runs, figures);
         }
     }
 

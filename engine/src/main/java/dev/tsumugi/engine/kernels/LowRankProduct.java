@@ -19,6 +19,8 @@ final class LowRankProduct {
     /** Multiplications below which waking other threads costs more than they save. */
     private static final long SMALL = 1 << 15;
 
+    private static final long SUMS_BYTES = 2L * GRAIN * Lanes.VECTOR_BYTES;
+
     private final ThreadTeam team;
     private final Scratch[] scratch;
 
@@ -97,8 +99,10 @@ final class LowRankProduct {
             return;
         }
         int rows = end - from;
-        long shrunk = scratch[member].address((long) rows * update.rows() * Lanes.FLOAT_BYTES);
-        shrink(x + (long) from * update.inputs() * Lanes.FLOAT_BYTES, rows, update, adapter.half(), shrunk);
+        // In front of the shrunk values, room for sums whose lanes are not added up yet.
+        long sums = scratch[member].address(SUMS_BYTES + (long) rows * update.rows() * Lanes.FLOAT_BYTES);
+        long shrunk = sums + SUMS_BYTES;
+        shrink(x + (long) from * update.inputs() * Lanes.FLOAT_BYTES, rows, update, adapter.half(), sums, shrunk);
         for (Part part : update.parts()) {
             long stride = part.outputs() * Lanes.FLOAT_BYTES;
             expand(out[part.output()] + from * stride, stride, rows, part, update.rows(), adapter.half(), shrunk);
@@ -106,37 +110,38 @@ final class LowRankProduct {
     }
 
     /** {@code shrunk[t, r] = scale[r] * sum over k of x[t, k] * a[r, k]}. */
-    private static void shrink(long x, int rows, Update update, boolean half, long shrunk) {
+    private static void shrink(long x, int rows, Update update, boolean half, long sums, long shrunk) {
         int inputs = update.inputs();
         long xStride = inputs * Lanes.FLOAT_BYTES;
         long aStride = update.width() * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
         long stride = update.rows() * Lanes.FLOAT_BYTES;
+        boolean whole = inputs % Lanes.L == 0;
         for (int r = 0; r < update.rows(); r += VectorLowRank.ROWS) {
             long a = update.address() + r * aStride;
             long to = shrunk + r * Lanes.FLOAT_BYTES;
             float scale0 = update.scales()[r];
             float scale1 = update.scales()[r + 1];
             int t = 0;
-            for (; t + GRAIN <= rows; t += GRAIN) {
-                shrinkFour(x + t * xStride, xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride, stride);
+            for (; whole && t + GRAIN <= rows; t += GRAIN) {
+                shrinkFour(x + t * xStride, xStride, inputs, a, aStride, half, sums);
+                for (int i = 0; i < GRAIN; i++) {
+                    long pair = sums + i * 2 * Lanes.VECTOR_BYTES;
+                    long at = to + (t + i) * stride;
+                    store(Lanes.load(pair), Lanes.load(pair + Lanes.VECTOR_BYTES), scale0, scale1, at);
+                }
             }
             for (; t < rows; t++) {
-                shrinkOne(x + t * xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride);
+                if (whole) {
+                    shrinkOne(x + t * xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride);
+                } else {
+                    shrinkRagged(x + t * xStride, inputs, a, aStride, half, scale0, scale1, to + t * stride);
+                }
             }
         }
     }
 
-    private static void shrinkFour(
-            long x,
-            long xStride,
-            int inputs,
-            long a,
-            long aStride,
-            boolean half,
-            float scale0,
-            float scale1,
-            long out,
-            long outStride) {
+    /** Leaves the lanes of its sums apart: with them added up here, the compiler would find the method too large to keep vectors in registers. */
+    private static void shrinkFour(long x, long xStride, int inputs, long a, long aStride, boolean half, long sums) {
         FloatVector first0 = FloatVector.zero(Lanes.F);
         FloatVector first1 = first0;
         FloatVector first2 = first0;
@@ -145,50 +150,47 @@ final class LowRankProduct {
         FloatVector second1 = first0;
         FloatVector second2 = first0;
         FloatVector second3 = first0;
-        int whole = inputs / Lanes.L * Lanes.L;
-        int k = 0;
-        for (; k < whole; k += Lanes.L) {
+        for (int k = 0; k < inputs; k += Lanes.L) {
             FloatVector row0 = element(a, k, half);
             FloatVector row1 = element(a + aStride, k, half);
             long at = x + k * Lanes.FLOAT_BYTES;
             FloatVector x0 = Lanes.load(at);
+            first0 = row0.fma(x0, first0);
+            second0 = row1.fma(x0, second0);
             FloatVector x1 = Lanes.load(at + xStride);
+            first1 = row0.fma(x1, first1);
+            second1 = row1.fma(x1, second1);
             FloatVector x2 = Lanes.load(at + 2 * xStride);
+            first2 = row0.fma(x2, first2);
+            second2 = row1.fma(x2, second2);
             FloatVector x3 = Lanes.load(at + 3 * xStride);
-            first0 = row0.fma(x0, first0);
-            second0 = row1.fma(x0, second0);
-            first1 = row0.fma(x1, first1);
-            second1 = row1.fma(x1, second1);
-            first2 = row0.fma(x2, first2);
-            second2 = row1.fma(x2, second2);
             first3 = row0.fma(x3, first3);
             second3 = row1.fma(x3, second3);
         }
-        if (k < inputs) {
-            FloatVector row0 = element(a, k, half);
-            FloatVector row1 = element(a + aStride, k, half);
-            long at = x + k * Lanes.FLOAT_BYTES;
-            int rest = inputs - k;
-            FloatVector x0 = Lanes.load(at, rest);
-            FloatVector x1 = Lanes.load(at + xStride, rest);
-            FloatVector x2 = Lanes.load(at + 2 * xStride, rest);
-            FloatVector x3 = Lanes.load(at + 3 * xStride, rest);
-            first0 = row0.fma(x0, first0);
-            second0 = row1.fma(x0, second0);
-            first1 = row0.fma(x1, first1);
-            second1 = row1.fma(x1, second1);
-            first2 = row0.fma(x2, first2);
-            second2 = row1.fma(x2, second2);
-            first3 = row0.fma(x3, first3);
-            second3 = row1.fma(x3, second3);
-        }
-        store(first0, second0, scale0, scale1, out);
-        store(first1, second1, scale0, scale1, out + outStride);
-        store(first2, second2, scale0, scale1, out + 2 * outStride);
-        store(first3, second3, scale0, scale1, out + 3 * outStride);
+        Lanes.store(first0, sums);
+        Lanes.store(second0, sums + Lanes.VECTOR_BYTES);
+        Lanes.store(first1, sums + 2 * Lanes.VECTOR_BYTES);
+        Lanes.store(second1, sums + 3 * Lanes.VECTOR_BYTES);
+        Lanes.store(first2, sums + 4 * Lanes.VECTOR_BYTES);
+        Lanes.store(second2, sums + 5 * Lanes.VECTOR_BYTES);
+        Lanes.store(first3, sums + 6 * Lanes.VECTOR_BYTES);
+        Lanes.store(second3, sums + 7 * Lanes.VECTOR_BYTES);
     }
 
     private static void shrinkOne(
+            long x, int inputs, long a, long aStride, boolean half, float scale0, float scale1, long out) {
+        FloatVector first = FloatVector.zero(Lanes.F);
+        FloatVector second = first;
+        for (int k = 0; k < inputs; k += Lanes.L) {
+            FloatVector value = Lanes.load(x + k * Lanes.FLOAT_BYTES);
+            first = element(a, k, half).fma(value, first);
+            second = element(a + aStride, k, half).fma(value, second);
+        }
+        store(first, second, scale0, scale1, out);
+    }
+
+    /** Rows that are no whole number of vectors; those of A are padded with zeros. */
+    private static void shrinkRagged(
             long x, int inputs, long a, long aStride, boolean half, float scale0, float scale1, long out) {
         FloatVector first = FloatVector.zero(Lanes.F);
         FloatVector second = first;
@@ -210,65 +212,89 @@ final class LowRankProduct {
             long out, long outStride, int rows, Part part, int shrunkRows, boolean half, long shrunk) {
         long stride = shrunkRows * Lanes.FLOAT_BYTES;
         long from = shrunk + part.firstRow() * Lanes.FLOAT_BYTES;
-        long panelBytes = (long) part.rank() * Lanes.PANEL * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
+        int rank = part.rank();
+        long panelBytes = (long) rank * Lanes.PANEL * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
         for (int panel = 0; panel < part.panels(); panel++) {
             long b = part.address() + panel * panelBytes;
-            int valid = Math.min(Lanes.PANEL, part.outputs() - panel * Lanes.PANEL);
+            int valid = part.outputs() - panel * Lanes.PANEL;
             long to = out + (long) panel * Lanes.PANEL * Lanes.FLOAT_BYTES;
             int t = 0;
-            for (; t + GRAIN <= rows; t += GRAIN) {
-                expandFour(b, part.rank(), half, from + t * stride, stride, to + t * outStride, outStride, valid);
+            for (; valid >= Lanes.PANEL && t + GRAIN <= rows; t += GRAIN) {
+                expandFour(b, rank, half, from + t * stride, stride, to + t * outStride, outStride);
             }
             for (; t < rows; t++) {
-                expandOne(b, part.rank(), half, from + t * stride, to + t * outStride, valid);
+                if (valid >= Lanes.PANEL) {
+                    expandOne(b, rank, half, from + t * stride, to + t * outStride);
+                } else {
+                    expandPart(b, rank, half, from + t * stride, to + t * outStride, valid);
+                }
             }
         }
     }
 
-    private static void expandFour(
-            long b, int rank, boolean half, long shrunk, long stride, long out, long outStride, int valid) {
-        FloatVector low0 = Lanes.load(out, valid);
-        FloatVector low1 = Lanes.load(out + outStride, valid);
-        FloatVector low2 = Lanes.load(out + 2 * outStride, valid);
-        FloatVector low3 = Lanes.load(out + 3 * outStride, valid);
+    private static void expandFour(long b, int rank, boolean half, long shrunk, long stride, long out, long outStride) {
         long behind = out + Lanes.VECTOR_BYTES;
-        int rest = Math.max(valid - Lanes.L, 0);
-        FloatVector high0 = Lanes.load(behind, rest);
-        FloatVector high1 = Lanes.load(behind + outStride, rest);
-        FloatVector high2 = Lanes.load(behind + 2 * outStride, rest);
-        FloatVector high3 = Lanes.load(behind + 3 * outStride, rest);
+        FloatVector low0 = Lanes.load(out);
+        FloatVector high0 = Lanes.load(behind);
+        FloatVector low1 = Lanes.load(out + outStride);
+        FloatVector high1 = Lanes.load(behind + outStride);
+        FloatVector low2 = Lanes.load(out + 2 * outStride);
+        FloatVector high2 = Lanes.load(behind + 2 * outStride);
+        FloatVector low3 = Lanes.load(out + 3 * outStride);
+        FloatVector high3 = Lanes.load(behind + 3 * outStride);
         for (int r = 0; r < rank; r++) {
             FloatVector low = element(b, r * Lanes.PANEL, half);
             FloatVector high = element(b, r * Lanes.PANEL + Lanes.L, half);
             long value = shrunk + r * Lanes.FLOAT_BYTES;
-            FloatVector h0 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value));
+            FloatVector h0 = broadcast(value);
             low0 = low.fma(h0, low0);
             high0 = high.fma(h0, high0);
-            FloatVector h1 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + stride));
+            FloatVector h1 = broadcast(value + stride);
             low1 = low.fma(h1, low1);
             high1 = high.fma(h1, high1);
-            FloatVector h2 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + 2 * stride));
+            FloatVector h2 = broadcast(value + 2 * stride);
             low2 = low.fma(h2, low2);
             high2 = high.fma(h2, high2);
-            FloatVector h3 = FloatVector.broadcast(Lanes.F, Lanes.getFloat(value + 3 * stride));
+            FloatVector h3 = broadcast(value + 3 * stride);
             low3 = low.fma(h3, low3);
             high3 = high.fma(h3, high3);
         }
-        PanelProduct.finish(low0, high0, out, valid, false);
-        PanelProduct.finish(low1, high1, out + outStride, valid, false);
-        PanelProduct.finish(low2, high2, out + 2 * outStride, valid, false);
-        PanelProduct.finish(low3, high3, out + 3 * outStride, valid, false);
+        Lanes.store(low0, out);
+        Lanes.store(high0, behind);
+        Lanes.store(low1, out + outStride);
+        Lanes.store(high1, behind + outStride);
+        Lanes.store(low2, out + 2 * outStride);
+        Lanes.store(high2, behind + 2 * outStride);
+        Lanes.store(low3, out + 3 * outStride);
+        Lanes.store(high3, behind + 3 * outStride);
     }
 
-    private static void expandOne(long b, int rank, boolean half, long shrunk, long out, int valid) {
+    private static void expandOne(long b, int rank, boolean half, long shrunk, long out) {
+        FloatVector low = Lanes.load(out);
+        FloatVector high = Lanes.load(out + Lanes.VECTOR_BYTES);
+        for (int r = 0; r < rank; r++) {
+            FloatVector value = broadcast(shrunk + r * Lanes.FLOAT_BYTES);
+            low = element(b, r * Lanes.PANEL, half).fma(value, low);
+            high = element(b, r * Lanes.PANEL + Lanes.L, half).fma(value, high);
+        }
+        Lanes.store(low, out);
+        Lanes.store(high, out + Lanes.VECTOR_BYTES);
+    }
+
+    /** The last panel, of which only {@code valid} outputs are there. */
+    private static void expandPart(long b, int rank, boolean half, long shrunk, long out, int valid) {
         FloatVector low = Lanes.load(out, valid);
         FloatVector high = Lanes.load(out + Lanes.VECTOR_BYTES, Math.max(valid - Lanes.L, 0));
         for (int r = 0; r < rank; r++) {
-            FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(shrunk + r * Lanes.FLOAT_BYTES));
+            FloatVector value = broadcast(shrunk + r * Lanes.FLOAT_BYTES);
             low = element(b, r * Lanes.PANEL, half).fma(value, low);
             high = element(b, r * Lanes.PANEL + Lanes.L, half).fma(value, high);
         }
         PanelProduct.finish(low, high, out, valid, false);
+    }
+
+    private static FloatVector broadcast(long address) {
+        return FloatVector.broadcast(Lanes.F, Lanes.getFloat(address));
     }
 
     /** One kind is used in a process, so the processor never meets the choice. */
