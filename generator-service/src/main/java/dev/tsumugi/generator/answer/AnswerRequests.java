@@ -2,10 +2,12 @@ package dev.tsumugi.generator.answer;
 
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.AskRequest;
+import dev.tsumugi.engine.adapter.UnknownAdapterException;
 import dev.tsumugi.engine.serve.Engine;
 import dev.tsumugi.engine.serve.GenerationRequest;
 import dev.tsumugi.engine.serve.PromptTooLongException;
 import dev.tsumugi.engine.serve.QueueFullException;
+import dev.tsumugi.generator.model.ServedModel;
 import dev.tsumugi.generator.model.TokenStream;
 import dev.tsumugi.generator.prompt.QuestionTooLongException;
 import dev.tsumugi.platform.web.ProblemException;
@@ -40,10 +42,21 @@ final class AnswerRequests {
                     "too-many-passages", "At most " + MAX_PASSAGES + " passages can be given.");
         }
         checkHistory(request.history());
-        if (request.adapter() != null && !request.adapter().equals("none")) {
-            throw ProblemException.notFound(
-                    "adapter-unknown", "There is no adapter named " + request.adapter() + ". Leave it out.");
+    }
+
+    /** The model with the adapter that is asked for; bare, when none is. */
+    static ServedModel withAdapter(ServedModel served, @Nullable String adapter) {
+        if (adapter == null || adapter.equals("none")) {
+            return served;
         }
+        ServedModel adapted = served.called(adapter);
+        if (adapted.adapterName() == null) {
+            throw ProblemException.notFound(
+                    "adapter-unknown",
+                    "There is no adapter named " + adapter + ". Leave it out, or ask with one of "
+                            + served.adapters().all().keySet() + ".");
+        }
+        return adapted;
     }
 
     private static void checkHistory(@Nullable List<AskRequest.Turn> history) {
@@ -84,6 +97,9 @@ final class AnswerRequests {
                     "too-many-questions",
                     "Too many questions are waiting for the language model. Try again in a few seconds.",
                     e);
+        } catch (UnknownAdapterException e) {
+            throw ProblemException.notFound(
+                    "adapter-unknown", "The adapter was removed a moment ago. Leave it out, or ask with another.");
         } catch (PromptTooLongException e) {
             throw ProblemException.badRequest("question-too-long", String.valueOf(e.getMessage()));
         } catch (IllegalStateException e) {

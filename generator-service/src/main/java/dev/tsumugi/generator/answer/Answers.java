@@ -67,13 +67,14 @@ public class Answers {
     public Accepted accept(AnswerRequest request) {
         long begin = System.nanoTime();
         AnswerRequests.check(request);
-        ServedModel served = host.require();
+        ServedModel served = AnswerRequests.withAdapter(host.require(), request.adapter());
         if (!gate.passes(request)) {
             return new Refused(refusal(request, served, new AskResponse.Usage(0, 0), begin, begin));
         }
         GenerationRequest generation = GenerationRequest.of(prompt(request, served), properties.maxTokens())
                 .withStop(STOP)
-                .withTimeout(host.timeout());
+                .withTimeout(host.timeout())
+                .withAdapter(served.adapterDigest());
         return new Generating(request, served, AnswerRequests.submit(served.engine(), generation), begin);
     }
 
@@ -229,7 +230,8 @@ public class Answers {
     }
 
     private static AskResponse.Provenance provenance(AnswerRequest request, ServedModel served) {
-        return new AskResponse.Provenance(served.name(), null, request.indexGeneration(), AnswerPrompt.VERSION);
+        return new AskResponse.Provenance(
+                served.modelName(), served.adapterName(), request.indexGeneration(), AnswerPrompt.VERSION);
     }
 
     private static AskResponse.Timings timings(AnswerRequest request, long begin, long firstToken) {

@@ -1,5 +1,6 @@
 package dev.tsumugi.generator.model;
 
+import dev.tsumugi.engine.adapter.AdapterLimits;
 import dev.tsumugi.engine.files.ModelStore;
 import dev.tsumugi.engine.serve.Engine;
 import dev.tsumugi.engine.serve.EngineLimits;
@@ -34,6 +35,7 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
     private static final String WARM_UP = "The quick brown fox jumps over the lazy dog near the river bank. ";
     private static final int WARM_UP_SENTENCES = 16;
     private static final int WARM_UP_ANSWER = 24;
+    private static final int MOST_ADAPTERS = 1000;
 
     private final ModelProperties properties;
     private final MeterRegistry meters;
@@ -100,8 +102,12 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
             model = LoadedModel.open(
                     path,
                     ModelOptions.defaults().withBackend(properties.backend()).withThreads(properties.threads()));
-            engine = model.startEngine(limits(model));
-            ServedModel warm = new ServedModel(nameOf(path), model, engine, clock.instant());
+            engine = model.startEngine(
+                    limits(model), new AdapterLimits(properties.adapterMemory().toBytes(), MOST_ADAPTERS));
+            AdapterNames adapters = new AdapterNames(
+                    engine.adapters(), properties.adapters().isBlank() ? null : Path.of(properties.adapters()));
+            ServedModel warm = ServedModel.bare(nameOf(path), model, engine, clock.instant(), adapters);
+            adapters.loadAll();
             warmUp(warm);
             publish(warm);
             log.info(

@@ -21,6 +21,8 @@ import org.springframework.validation.annotation.Validated;
  * @param maxRunning requests computed side by side
  * @param maxQueued requests that wait beyond those; more are refused with 429
  * @param timeout of one request
+ * @param adapters folder of PEFT folders, each of which is an adapter called like it; empty: none
+ * @param adapterMemory for all adapters together
  */
 @ConfigurationProperties("tsumugi.generator")
 @Validated
@@ -35,4 +37,6 @@ public record ModelProperties(
         @Min(0) @DefaultValue("0") int contextLength,
         @Min(1) @Max(256) @DefaultValue("8") int maxRunning,
         @Min(0) @Max(100_000) @DefaultValue("64") int maxQueued,
-        @DefaultValue("5m") Duration timeout) {}
+        @DefaultValue("5m") Duration timeout,
+        @DefaultValue("") String adapters,
+        @DefaultValue("256MB") DataSize adapterMemory) {}

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatus;
@@ -49,29 +50,35 @@ class CompletionController {
 
     @PostMapping("/chat/completions")
     void chat(@RequestBody JsonNode body, HttpServletResponse response) throws IOException {
-        ServedModel served = host.require();
+        ServedModel served = called(body);
         answer(true, CompletionRequest.chat(body, served, host.timeout()), served, response);
     }
 
     @PostMapping("/completions")
     void text(@RequestBody JsonNode body, HttpServletResponse response) throws IOException {
-        ServedModel served = host.require();
+        ServedModel served = called(body);
         answer(false, CompletionRequest.text(body, served, host.timeout()), served, response);
+    }
+
+    /** The model, or its adapter of the name that is asked for. */
+    private ServedModel called(JsonNode body) {
+        return host.require().called(body.path("model").asString(""));
     }
 
     @GetMapping("/models")
     Map<String, Object> models() {
         ServedModel served = host.require();
-        Map<String, Object> model = Map.of(
-                "id",
-                served.name(),
+        return Map.of(
                 "object",
-                "model",
-                "created",
-                served.since().getEpochSecond(),
-                "owned_by",
-                "tsumugi");
-        return Map.of("object", "list", "data", List.of(model));
+                "list",
+                "data",
+                Stream.concat(Stream.of(served.name()), served.adapters().all().keySet().stream())
+                        .map(name -> model(name, served))
+                        .toList());
+    }
+
+    private static Map<String, Object> model(String name, ServedModel served) {
+        return Map.of("id", name, "object", "model", "created", served.since().getEpochSecond(), "owned_by", "tsumugi");
     }
 
     private void answer(boolean chat, CompletionRequest request, ServedModel served, HttpServletResponse response)

@@ -179,7 +179,8 @@ record CompletionRequest(
                         .withStop(stop)
                         .withLogprobs(logprobs)
                         .withConstraint(constraint)
-                        .withTimeout(timeout));
+                        .withTimeout(timeout)
+                        .withAdapter(served.adapterDigest()));
             }
         }
         return new CompletionRequest(
