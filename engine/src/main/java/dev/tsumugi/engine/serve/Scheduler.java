@@ -127,8 +127,10 @@ final class Scheduler {
     /** Prompts in progress leave half of a step to a tenant of which nothing runs yet. */
     private int reservedForNewcomers(int budget) {
         Sequence next = waiting.first();
-        boolean newcomer = next != null && waiting.running(next.tenant()) == 0;
-        return newcomer ? Math.min(next.missing(), budget / 2) : 0;
+        if (next == null || waiting.running(next.tenant()) > 0) {
+            return 0;
+        }
+        return Math.min(next.missing(), budget / 2);
     }
 
     private List<Sequence> leastServedFirst() {
