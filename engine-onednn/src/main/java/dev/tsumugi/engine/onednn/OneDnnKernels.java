@@ -39,12 +39,19 @@ final class OneDnnKernels implements Kernels {
 
     @Override
     public void linears(Tensor x, int rows, LinearLayer... layers) {
+        if (rows < MIN_ROWS) {
+            LinearLayer[] streamed = new LinearLayer[layers.length];
+            for (int i = 0; i < layers.length; i++) {
+                streamed[i] = streamed(layers[i]);
+            }
+            vector.linears(x, rows, streamed);
+            return;
+        }
         for (int from = 0; from < layers.length; ) {
             PackedMatrix packed = weight(layers[from]).packed();
             int end = from + 1;
-            if (packed == null || rows < MIN_ROWS) {
-                LinearLayer layer = layers[from];
-                vector.linear(layer.out(), x, rows, weight(layer).vector(), layer.bias());
+            if (packed == null) {
+                vector.linears(x, rows, streamed(layers[from]));
             } else {
                 while (end < layers.length
                         && sharesInput(packed, weight(layers[end]).packed())) {
@@ -54,6 +61,10 @@ final class OneDnnKernels implements Kernels {
             }
             from = end;
         }
+    }
+
+    private static LinearLayer streamed(LinearLayer layer) {
+        return new LinearLayer(layer.out(), weight(layer).vector(), layer.bias());
     }
 
     private static OneDnnWeight weight(LinearLayer layer) {

@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.kernels;
 
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 public final class ThreadTeam implements AutoCloseable {
     private static final long SPIN_NANOS = 200_000;
     private static final int SPINS_PER_CLOCK = 32;
+    /** Longs between two counters, so that each has a cache line, and that beside it, to itself. */
+    private static final int APART = 16;
 
     /** One numbered piece of work. */
     @FunctionalInterface
@@ -21,6 +24,8 @@ public final class ThreadTeam implements AutoCloseable {
 
     private final Thread[] members;
     private final AtomicIntegerArray sleeping;
+    private final AtomicLongArray counters;
+    private int jobs;
     private volatile @Nullable Job current;
     private volatile boolean closed;
 
@@ -31,6 +36,7 @@ public final class ThreadTeam implements AutoCloseable {
         }
         members = new Thread[threads - 1];
         sleeping = new AtomicIntegerArray(threads);
+        counters = Job.countersOf(threads);
         for (int i = 0; i < members.length; i++) {
             int member = i + 1;
             members[i] = Thread.ofPlatform()
@@ -56,7 +62,7 @@ public final class ThreadTeam implements AutoCloseable {
             }
             return;
         }
-        Job job = new Job(task, tasks, size());
+        Job job = new Job(task, tasks, ++jobs, counters, size());
         current = job;
         for (int i = 0; i < Math.min(members.length, tasks - 1); i++) {
             if (sleeping.get(i) != 0) {
@@ -110,44 +116,74 @@ public final class ThreadTeam implements AutoCloseable {
 
     /**
      * A job's tasks in one slice for each member, which takes its own first and then what others have left: threads that share no counter do not
-     * wait for each other's caches.
+     * wait for each other's caches. The counters outlive the job; each carries the job's number, by which a member that comes late notices that
+     * it is over.
      */
     private static final class Job {
-        /** Ints between two counters, so that each has a cache line, and that beside it, to itself. */
-        private static final int APART = 32;
-
         private final Task task;
         private final int tasks;
+        private final int number;
         private final int slices;
-        /** Of each slice how many tasks are taken; after these, of each member how many it has done. */
-        private final AtomicIntegerArray counters;
-
+        private final AtomicLongArray counters;
         private volatile @Nullable Throwable failure;
 
-        Job(Task task, int tasks, int slices) {
+        /** @param counters {@link #countersOf} the members; no other job over them is running */
+        Job(Task task, int tasks, int number, AtomicLongArray counters, int slices) {
             this.task = task;
             this.tasks = tasks;
+            this.number = number;
             this.slices = slices;
-            counters = new AtomicIntegerArray((2 * slices + 1) * APART);
+            this.counters = counters;
+            for (int i = 0; i < slices; i++) {
+                counters.set(taken(i), count(0));
+            }
+        }
+
+        static AtomicLongArray countersOf(int members) {
+            return new AtomicLongArray((2 * members + 1) * APART);
+        }
+
+        /** Index of how many tasks of a slice are taken. */
+        private static int taken(int slice) {
+            return (2 * slice + 1) * APART;
+        }
+
+        /** Index of how many tasks a member has done. */
+        private static int done(int member) {
+            return (2 * member + 2) * APART;
+        }
+
+        private long count(int value) {
+            return (long) number << 32 | value;
         }
 
         void work(int member) {
             int done = 0;
             for (int i = 0; i < slices; i++) {
                 int slice = (member + i) % slices;
-                int first = start(slice);
-                int size = start(slice + 1) - first;
-                int counter = (slice + 1) * APART;
-                while (counters.get(counter) < size) {
-                    int next = counters.getAndIncrement(counter);
-                    if (next < size) {
-                        runOne(first + next, member);
-                        done++;
-                    }
+                int end = start(slice + 1);
+                for (int next = take(slice, end); next < end; next = take(slice, end)) {
+                    runOne(next, member);
+                    done++;
                 }
             }
             if (done > 0) {
-                counters.set((slices + member + 1) * APART, done);
+                counters.set(done(member), count(done));
+            }
+        }
+
+        /** The next task of a slice, or {@code end} when none is left or this job is over. */
+        private int take(int slice, int end) {
+            int start = start(slice);
+            while (true) {
+                long before = counters.get(taken(slice));
+                int next = start + (int) before;
+                if ((int) (before >>> 32) != number || next >= end) {
+                    return end;
+                }
+                if (counters.compareAndSet(taken(slice), before, before + 1)) {
+                    return next;
+                }
             }
         }
 
@@ -155,10 +191,10 @@ public final class ThreadTeam implements AutoCloseable {
             return (int) ((long) tasks * slice / slices);
         }
 
-        private void runOne(int number, int member) {
+        private void runOne(int index, int member) {
             try {
                 if (failure == null) {
-                    task.run(number, member);
+                    task.run(index, member);
                 }
             } catch (Throwable e) {
                 failure = e;
@@ -166,11 +202,12 @@ public final class ThreadTeam implements AutoCloseable {
         }
 
         private boolean isDone() {
-            int done = 0;
+            int sum = 0;
             for (int member = 0; member < slices; member++) {
-                done += counters.get((slices + member + 1) * APART);
+                long count = counters.get(done(member));
+                sum += (int) (count >>> 32) == number ? (int) count : 0;
             }
-            return done == tasks;
+            return sum == tasks;
         }
 
         void await() {

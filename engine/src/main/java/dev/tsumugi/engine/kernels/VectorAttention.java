@@ -31,8 +31,8 @@ final class VectorAttention implements AutoCloseable {
         int[] tileStarts = plan.tileStarts(TILE_TOKENS);
         int tiles = tileStarts.length - 1;
         int groupHeads = heads / cache.keyValueHeads();
-        // Fewer tasks than threads, as in decoding one sequence, would leave some idle: then every head is a task.
-        boolean split = tiles * cache.keyValueHeads() < team.size();
+        // Few tasks, as in decoding one sequence, would leave threads idle in the end: then every head is a task.
+        boolean split = tiles * cache.keyValueHeads() < 2 * team.size();
         int taskHeads = split ? 1 : groupHeads;
         int parts = heads / taskHeads;
         team.run(tiles * parts, (task, member) -> {

@@ -15,25 +15,23 @@ final class VectorKernels implements Kernels, AutoCloseable {
     private static final int SPAN = 16384;
     /** Rows of which an operation by rows makes one task. */
     private static final int ROWS = 16;
-    /** Tasks per thread: enough to even out threads that the machine slows down. */
-    private static final int TASKS_PER_THREAD = 4;
 
     private final ThreadTeam team;
     private final VectorAttention attention;
     private final Precision precision;
-    private final Activations activations;
+    private final VectorLinear linear;
     private final Scratch[] scratch;
     private final LowRankProduct lowRank;
 
     VectorKernels(ThreadTeam team, Precision precision) {
         this.team = team;
         this.precision = precision;
-        activations = new Activations(precision);
         attention = new VectorAttention(team);
         scratch = new Scratch[team.size()];
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
+        linear = new VectorLinear(team, precision, scratch);
         lowRank = new LowRankProduct(team, scratch);
     }
 
@@ -101,15 +99,24 @@ final class VectorKernels implements Kernels, AutoCloseable {
 
     private static void rmsNormRow(long out, long x, int width, long weight, float epsilon) {
         FloatVector squares = FloatVector.zero(Lanes.F);
-        for (int c = 0; c < width; c += Lanes.L) {
-            FloatVector value = Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c);
+        int whole = Lanes.F.loopBound(width);
+        for (int c = 0; c < whole; c += Lanes.L) {
+            FloatVector value = Lanes.load(x + c * Lanes.FLOAT_BYTES);
+            squares = value.fma(value, squares);
+        }
+        if (whole < width) {
+            FloatVector value = Lanes.load(x + whole * Lanes.FLOAT_BYTES, width - whole);
             squares = value.fma(value, squares);
         }
         float scale = (float) (1 / Math.sqrt(Lanes.sum(squares) / (double) width + epsilon));
-        for (int c = 0; c < width; c += Lanes.L) {
+        for (int c = 0; c < whole; c += Lanes.L) {
             long at = c * Lanes.FLOAT_BYTES;
-            FloatVector value = Lanes.load(x + at, width - c).mul(scale);
-            Lanes.store(value.mul(Lanes.load(weight + at, width - c)), out + at, width - c);
+            Lanes.store(Lanes.load(x + at).mul(scale).mul(Lanes.load(weight + at)), out + at);
+        }
+        if (whole < width) {
+            long at = whole * Lanes.FLOAT_BYTES;
+            FloatVector value = Lanes.load(x + at, width - whole).mul(scale);
+            Lanes.store(value.mul(Lanes.load(weight + at, width - whole)), out + at, width - whole);
         }
     }
 
@@ -156,52 +163,17 @@ final class VectorKernels implements Kernels, AutoCloseable {
 
     @Override
     public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
-        if (!(weight instanceof PanelMatrix matrix)) {
-            throw new IllegalArgumentException("the weight is of another backend");
-        }
-        matrix.requireOpen();
-        Sizes.requireLinear(out, x, rows, weight, bias);
-        if (rows == 0) {
-            return;
-        }
-        long o = address(out);
-        long in = address(x);
-        long b = bias == null ? 0 : address(bias);
-        long outStride = matrix.outputs() * Lanes.FLOAT_BYTES;
-        activations.set(in, rows, matrix.inputs());
-        matrix.prepare(activations);
-        int panels = matrix.panels();
-        int tasks = Math.min(panels, team.size() * TASKS_PER_THREAD);
-        team.run(tasks, (task, member) -> {
-            for (int panel = share(panels, tasks, task); panel < share(panels, tasks, task + 1); panel++) {
-                int row = panel * Lanes.PANEL;
-                int valid = Math.min(Lanes.PANEL, matrix.outputs() - row);
-                long to = o + row * Lanes.FLOAT_BYTES;
-                matrix.multiply(panel, activations, to, outStride, valid, scratch[member]);
-                if (b != 0) {
-                    addBias(to, outStride, rows, b + row * Lanes.FLOAT_BYTES, valid);
-                }
-            }
-        });
+        linear.multiply(x, rows, new LinearLayer(out, weight, bias));
+    }
+
+    @Override
+    public void linears(Tensor x, int rows, LinearLayer... layers) {
+        linear.multiply(x, rows, layers);
     }
 
     @Override
     public void addLowRank(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
         lowRank.add(outs, x, runs, number);
-    }
-
-    private static int share(int items, int tasks, int task) {
-        return (int) ((long) items * task / tasks);
-    }
-
-    private static void addBias(long out, long outStride, int rows, long bias, int valid) {
-        for (int part = 0; part < valid; part += Lanes.L) {
-            FloatVector values = Lanes.load(bias + part * Lanes.FLOAT_BYTES, valid - part);
-            for (int t = 0; t < rows; t++) {
-                long at = out + t * outStride + part * Lanes.FLOAT_BYTES;
-                Lanes.store(Lanes.load(at, valid - part).add(values), at, valid - part);
-            }
-        }
     }
 
     @Override
@@ -279,12 +251,19 @@ final class VectorKernels implements Kernels, AutoCloseable {
         long g = address(gate);
         long u = address(up);
         bySpans(count, (from, end) -> {
-            for (int i = from; i < end; i += Lanes.L) {
+            int i = from;
+            for (; i + Lanes.L <= end; i += Lanes.L) {
                 long at = i * Lanes.FLOAT_BYTES;
-                FloatVector value = VectorMath.silu(Lanes.load(g + at, end - i));
-                Lanes.store(value.mul(Lanes.load(u + at, end - i)), o + at, end - i);
+                Lanes.store(VectorMath.silu(Lanes.load(g + at)).mul(Lanes.load(u + at)), o + at);
+            }
+            if (i < end) {
+                swiGluPart(o + i * Lanes.FLOAT_BYTES, g + i * Lanes.FLOAT_BYTES, u + i * Lanes.FLOAT_BYTES, end - i);
             }
         });
+    }
+
+    private static void swiGluPart(long out, long gate, long up, int count) {
+        Lanes.store(VectorMath.silu(Lanes.load(gate, count)).mul(Lanes.load(up, count)), out, count);
     }
 
     @Override
@@ -318,7 +297,12 @@ final class VectorKernels implements Kernels, AutoCloseable {
         long v = address(x);
         long w = address(y);
         bySpans(count, (from, end) -> {
-            for (int i = from; i < end; i += Lanes.L) {
+            int i = from;
+            for (; i + Lanes.L <= end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                Lanes.store(Lanes.load(v + at).add(Lanes.load(w + at)), v + at);
+            }
+            if (i < end) {
                 long at = i * Lanes.FLOAT_BYTES;
                 Lanes.store(Lanes.load(v + at, end - i).add(Lanes.load(w + at, end - i)), v + at, end - i);
             }
