@@ -40,6 +40,14 @@ public final class Bench implements Runnable {
     @Option(names = "--threads", description = "engine: default all processors")
     private int threads = Runtime.getRuntime().availableProcessors();
 
+    @Option(
+            names = "--text",
+            description = "engine: file for perplexity, one paragraph a line (default: some of our docs)")
+    private @Nullable Path text;
+
+    @Option(names = "--svg", description = "also draw the figures into this file")
+    private @Nullable Path svg;
+
     private Bench() {}
 
     /** Exit codes: 0 done, 1 failed, 2 usage. */
@@ -56,18 +64,25 @@ public final class Bench implements Runnable {
         if (runs < 1 || runs > 1000) {
             throw new CommandLine.ParameterException(new CommandLine(this), "--runs must be 1 to 1000");
         }
+        List<Figure> figures = new ArrayList<>();
         for (Suite suite : suites()) {
             if (!json) {
                 System.out.println(suite.description());
             }
-            suite.run(runs, figure -> System.out.println(json ? figure.toJson() : "  " + figure.toRow()));
+            suite.run(runs, figure -> {
+                System.out.println(json ? figure.toJson() : "  " + figure.toRow());
+                figures.add(figure);
+            });
+        }
+        if (svg != null) {
+            Chart.write(figures, svg);
         }
     }
 
     private List<Suite> suites() {
         List<Suite> chosen = new ArrayList<>();
         if (name.equals("engine")) {
-            chosen.add(new EngineSuite(model, backend, threads));
+            chosen.add(new EngineSuite(model, backend, threads, text));
             return chosen;
         }
         boolean all = name.equals("platform");

@@ -2,7 +2,6 @@ package dev.tsumugi.bench;
 
 import dev.tsumugi.embedded.downloads.Downloads;
 import dev.tsumugi.engine.serve.Engine;
-import dev.tsumugi.engine.serve.Generation;
 import dev.tsumugi.engine.serve.GenerationListener;
 import dev.tsumugi.engine.serve.GenerationRequest;
 import dev.tsumugi.engine.serve.GenerationResult;
@@ -25,18 +24,19 @@ import org.jspecify.annotations.Nullable;
 final class EngineSuite implements Suite {
     private static final int PROMPT = 128;
     private static final int ANSWER = 128;
-    private static final int PREFILL = 512;
-    private static final int STREAMS = 16;
     private static final int ORDINARY_TOKENS_FROM = 1000;
     private static final long CACHE_BYTES = 512L << 20;
 
     private final @Nullable Path path;
+    private final @Nullable Path text;
     private final String backend;
     private final int threads;
     private final Random random = new Random(1);
 
-    EngineSuite(@Nullable Path path, String backend, int threads) {
+    /** @param text what perplexity is measured on, one paragraph a line; null: some of this project's own documentation */
+    EngineSuite(@Nullable Path path, String backend, int threads, @Nullable Path text) {
         this.path = path;
+        this.text = text;
         this.backend = backend;
         this.threads = threads;
     }
@@ -60,39 +60,11 @@ final class EngineSuite implements Suite {
                 Engine engine = model.startEngine(CACHE_BYTES)) {
             check(model, engine);
             int vocabulary = model.config().vocabularySize();
-            measure("prefill " + PREFILL, "tok/s", runs, figures, () -> {
-                GenerationResult result = generate(engine, vocabulary, PREFILL, 1);
-                return PREFILL / seconds(result.timings().firstToken());
-            });
             measure("decode, 1 streams", "tok/s", runs, figures, () -> {
                 GenerationResult result = generate(engine, vocabulary, PROMPT, ANSWER);
                 return (ANSWER - 1)
                         / seconds(
                                 result.timings().total().minus(result.timings().firstToken()));
-            });
-            measure(
-                    "time to first token, prompt " + PROMPT,
-                    "ms",
-                    runs,
-                    figures,
-                    () -> 1000
-                            * seconds(generate(engine, vocabulary, PROMPT, 1)
-                                    .timings()
-                                    .firstToken()));
-            measure("prompt + decode, " + STREAMS + " streams", "output tok/s", runs, figures, () -> {
-                List<GenerationRequest> requests = IntStream.range(0, STREAMS)
-                        .mapToObj(i -> request(vocabulary, PROMPT, ANSWER))
-                        .toList();
-                long start = System.nanoTime();
-                List<Generation> all = requests.stream()
-                        .map(request -> engine.submit(request, GenerationListener.NONE))
-                        .toList();
-                int tokens = all.stream()
-                        .mapToInt(
-                                generation -> generation.result().join().usage().generatedTokens())
-                        .sum();
-                BenchException.require(tokens == STREAMS * ANSWER, "an answer was cut short");
-                return tokens / ((System.nanoTime() - start) / 1e9);
             });
             new AdapterFigures(
                             model.model(),
@@ -102,7 +74,9 @@ final class EngineSuite implements Suite {
                             threads,
                             (promptTokens, answerTokens) -> request(vocabulary, promptTokens, answerTokens))
                     .run(runs, figures);
+            new BatchFigures(model, threads, runs, figures).run();
         }
+        new Perplexity(file, options, text).run(figures);
     }
 
     /** A wrong model would be fast too. */
