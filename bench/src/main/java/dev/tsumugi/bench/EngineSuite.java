@@ -9,6 +9,7 @@ import dev.tsumugi.engine.serve.LoadedModel;
 import dev.tsumugi.engine.serve.ModelOptions;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -66,6 +67,7 @@ final class EngineSuite implements Suite {
                         / seconds(
                                 result.timings().total().minus(result.timings().firstToken()));
             });
+            quote(model, engine, runs, figures);
             new AdapterFigures(
                             model.model(),
                             engine,
@@ -77,6 +79,29 @@ final class EngineSuite implements Suite {
             new BatchFigures(model, threads, runs, figures).run();
         }
         new Perplexity(file, options, text).run(figures);
+    }
+
+    /** Alternating, so that a disturbance meets both. */
+    private void quote(LoadedModel model, Engine engine, int runs, Consumer<Figure> figures) {
+        Quoting quoting = new Quoting(model);
+        List<int[]> answers = new ArrayList<>();
+        List<int[]> plainAnswers = new ArrayList<>();
+        double[] with = new double[runs];
+        double[] without = new double[runs];
+        double otherCores;
+        try (Engine plain = model.startEngine(engine.limits().withMaxGuesses(0))) {
+            double unused = quoting.run(plain, plainAnswers) + quoting.run(engine, answers);
+            Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
+            for (int i = 0; i < runs; i++) {
+                without[i] = quoting.run(plain, plainAnswers);
+                with[i] = quoting.run(engine, answers);
+                Quoting.requireEqual(answers, plainAnswers);
+            }
+            otherCores = processors.otherCores();
+        }
+        String name = "decode quoting, 1 streams";
+        figures.accept(new Figure(name, "tok/s", with, threads, otherCores));
+        figures.accept(new Figure(name + ", no speculation", "tok/s", without, threads, otherCores));
     }
 
     /** A wrong model would be fast too. */

@@ -16,9 +16,15 @@ import java.util.List;
  * tokens with and without speculation.
  */
 final class Speculation {
+    /** Wider steps are not sped up. */
+    private static final int MOST_ROWS = 64;
+
     private final int mostGuesses;
     private final int alikeRows;
-    private final StepCost cost = new StepCost();
+    /** Steps within {@link #alikeRows}, and wider ones, which other kernels compute. */
+    private final StepCost narrow = new StepCost();
+
+    private final StepCost wide = new StepCost();
 
     /**
      * @param mostGuesses for one sequence in one step; 0: none
@@ -37,14 +43,14 @@ final class Speculation {
     boolean appliesTo(List<Share> shares) {
         return mostGuesses > 0
                 && !shares.isEmpty()
-                && shares.size() <= StepCost.MOST_ROWS
+                && shares.size() <= MOST_ROWS
                 && shares.stream().allMatch(share -> share.count() == 1 && share.yieldsToken());
     }
 
     /** How many guesses each share of a decoding step should verify. */
     int[] guesses(List<Share> shares) {
         int rows = shares.size();
-        int most = (rows <= alikeRows ? Math.min(alikeRows, StepCost.MOST_ROWS) : StepCost.MOST_ROWS) - rows;
+        int most = (rows <= alikeRows ? Math.min(alikeRows, MOST_ROWS) : MOST_ROWS) - rows;
         List<Guess> guesses = new ArrayList<>();
         for (int i = 0; i < rows; i++) {
             Sequence sequence = shares.get(i).sequence();
@@ -62,6 +68,7 @@ final class Speculation {
     }
 
     private int worthwhile(List<Guess> guesses, int rows, int most) {
+        StepCost cost = cost(rows);
         double tokens = rows;
         double bestRate = tokens / cost.of(rows);
         int best = 0;
@@ -78,6 +85,10 @@ final class Speculation {
 
     /** Counts how long a decoding step took. */
     void measured(int rows, long nanos) {
-        cost.record(rows, nanos);
+        cost(rows).record(rows, nanos);
+    }
+
+    private StepCost cost(int rows) {
+        return rows <= alikeRows ? narrow : wide;
     }
 }

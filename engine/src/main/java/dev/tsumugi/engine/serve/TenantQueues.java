@@ -9,9 +9,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Who waits, by tenant, and what each tenant has had computed. The next one to be served is the first of the tenant that had least, so tenants
  * that compete get equal parts whatever they ask for; one that comes back after a pause begins where the least served of the others stands,
- * so a pause earns nothing. (Sheng et al., "Fairness in Serving Large Language Models", arXiv 2401.00588.) For one thread.
+ * so a pause earns nothing. (Sheng et al., "Fairness in Serving Large Language Models", arXiv 2401.00588.) What lies long back does not count,
+ * so a tenant that used an idle engine is not shut out when others come. For one thread.
  */
 final class TenantQueues {
+    /** Tokens by which one tenant may be behind another. */
+    private static final long MOST_BEHIND = 4096;
+
     private final Map<String, Tenant> tenants = new HashMap<>();
     private int waiting;
     private long arrivals;
@@ -51,6 +55,7 @@ final class TenantQueues {
     /** The next to be admitted, or null when none waits. */
     @Nullable
     Sequence first() {
+        forgetThePast();
         Tenant next = null;
         for (Tenant tenant : tenants.values()) {
             if (!tenant.waiting.isEmpty() && (next == null || isBefore(tenant, next))) {
@@ -61,7 +66,10 @@ final class TenantQueues {
     }
 
     private static boolean isBefore(Tenant a, Tenant b) {
-        return a.served < b.served || a.served == b.served && a.turn < b.turn;
+        if (a.served != b.served) {
+            return a.served < b.served;
+        }
+        return a.running == 0 && b.running > 0 || (a.running == 0) == (b.running == 0) && a.turn < b.turn;
     }
 
     /** Takes what {@link #first} returned: it runs from now on. */
@@ -117,6 +125,16 @@ final class TenantQueues {
         tenant.served = Math.max(tenant.served, least);
         tenant.turn = ++arrivals;
         return tenant;
+    }
+
+    private void forgetThePast() {
+        long most = 0;
+        for (Tenant tenant : tenants.values()) {
+            most = Math.max(most, tenant.served);
+        }
+        for (Tenant tenant : tenants.values()) {
+            tenant.served = Math.max(tenant.served, most - MOST_BEHIND);
+        }
     }
 
     private long leastServed() {

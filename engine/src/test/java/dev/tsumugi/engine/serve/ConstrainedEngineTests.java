@@ -96,6 +96,24 @@ class ConstrainedEngineTests {
     }
 
     @Test
+    void guessing_ahead_changes_nothing() throws Exception {
+        GenerationRequest[] requests = {
+            request(1, 20, "(abcd, )*end", 100).withSampling(SamplingSettings.greedy()),
+            request(2, 20, "([0-9]{3} apples, ){8}", 100),
+            request(3, 20, "(yes|no)( yes| no)*", 100).withLogprobs(1)
+        };
+        try (Engine plain = start(LIMITS.withMaxGuesses(0))) {
+            for (GenerationRequest request : requests) {
+                GenerationResult expected = plain.submit(request).result().get(30, SECONDS);
+                GenerationResult guessed = answer(request);
+                assertThat(guessed.tokens()).isEqualTo(expected.tokens());
+                assertThat(guessed.logprobs()).isEqualTo(expected.logprobs());
+            }
+        }
+        assertThat(engine.status().rightGuesses()).isPositive();
+    }
+
+    @Test
     void penalties_choose_among_allowed_tokens_and_logprobs_are_the_models_own() throws Exception {
         GenerationRequest request = request(3, 9, "[ab]{40}", 60)
                 .withSampling(SamplingSettings.greedy().withPenalties(1.3, 1, 1))

@@ -196,6 +196,85 @@ class EngineTests {
         endless.cancel();
     }
 
+    @Test
+    void cancelling_ends_the_step_in_progress_when_it_is_for_nobody_else() throws Exception {
+        restart(Set.of(), new EngineLimits(256, 64, 4, 256, 8, 64));
+        CountDownLatch inStep = new CountDownLatch(1);
+        CountDownLatch cancelled = new CountDownLatch(1);
+        model.beforeStep(() -> {
+            inStep.countDown();
+            awaitQuietly(cancelled);
+        });
+        Generation reading = engine.submit(GenerationRequest.of(prompt(6, 200), 20));
+        assertThat(inStep.await(30, SECONDS)).isTrue();
+        Generation other = engine.submit(GenerationRequest.of(prompt(7, 10), 20));
+        reading.cancel();
+        cancelled.countDown();
+        assertThat(reading.result().get(30, SECONDS).tokens()).isEmpty();
+        assertThat(other.result().get(30, SECONDS).tokens()).isEqualTo(model.answer(prompt(7, 10), 20));
+        await().untilAsserted(() -> assertThat(engine.status().freeBlocks()).isEqualTo(64));
+        assertThat(engine.status().computedTokens()).as("none of the first").isLessThan(10 + 20 + 20);
+    }
+
+    @Test
+    void time_that_is_over_before_its_turn_ends_a_request_too() throws Exception {
+        restart(Set.of(), LIMITS.withMaxRunning(1));
+        CountDownLatch bothSubmitted = new CountDownLatch(1);
+        model.beforeStep(() -> {
+            awaitQuietly(bothSubmitted);
+            now.addAndGet(Duration.ofMillis(100).toNanos());
+        });
+        Generation first = engine.submit(GenerationRequest.of(prompt(8, 5), 50));
+        Generation late = engine.submit(GenerationRequest.of(prompt(9, 5), 5).withTimeout(Duration.ofSeconds(1)));
+        bothSubmitted.countDown();
+        GenerationResult result = late.result().get(30, SECONDS);
+        assertThat(result.finishReason()).isEqualTo(FinishReason.DEADLINE);
+        assertThat(result.tokens()).isEmpty();
+        assertThat(first.result().get(30, SECONDS).tokens()).hasSize(50);
+    }
+
+    @Test
+    void a_tenant_at_its_limit_is_refused_while_others_are_served() throws Exception {
+        restart(Set.of(), LIMITS.withMaxPerTenant(2));
+        CountDownLatch go = new CountDownLatch(1);
+        model.beforeStep(() -> awaitQuietly(go));
+        GenerationRequest request = GenerationRequest.of(prompt(1, 5), 5);
+        List<Generation> accepted = new ArrayList<>();
+        for (String tenant : List.of("a", "b", "a", "b", "c")) {
+            accepted.add(engine.submit(request.withTenant(tenant)));
+        }
+        assertThatThrownBy(() -> engine.submit(request.withTenant("a")))
+                .isInstanceOf(QueueFullException.class)
+                .hasMessageContaining("tenant has 2 unfinished");
+        go.countDown();
+        for (Generation generation : accepted) {
+            generation.result().get(30, SECONDS);
+        }
+        assertThat(answer(request.withTenant("a")).tokens()).hasSize(5);
+    }
+
+    @Test
+    void one_request_is_not_kept_waiting_by_a_hundred_of_another_tenant() throws Exception {
+        restart(Set.of(), LIMITS.withMaxQueued(200));
+        CountDownLatch go = new CountDownLatch(1);
+        model.beforeStep(() -> {
+            awaitQuietly(go);
+            now.addAndGet(Duration.ofMillis(1).toNanos());
+        });
+        List<Generation> crowd = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            crowd.add(engine.submit(GenerationRequest.of(prompt(i, 30), 100).withTenant("crowd")));
+        }
+        Generation one = engine.submit(GenerationRequest.of(prompt(200, 10), 10).withTenant("one"));
+        go.countDown();
+        GenerationResult result = one.result().get(30, SECONDS);
+        assertThat(result.tokens()).isEqualTo(model.answer(prompt(200, 10), 10));
+        assertThat(result.timings().total()).as("a millisecond a step").isLessThan(Duration.ofMillis(40));
+        for (int i = 0; i < 100; i++) {
+            assertThat(crowd.get(i).result().get(30, SECONDS).tokens()).isEqualTo(model.answer(prompt(i, 30), 100));
+        }
+    }
+
     /** Spends a little time, so that a step is not over before the test acts. */
     private static void sleepless(long nanos) {
         long end = System.nanoTime() + nanos;

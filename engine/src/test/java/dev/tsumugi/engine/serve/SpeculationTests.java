@@ -224,21 +224,40 @@ class SpeculationTests {
     }
 
     @Test
-    void no_guess_is_made_where_rows_cost_more_than_they_bring() {
+    void no_guess_is_made_where_rows_cost_more_than_they_bring_until_they_are_cheap_again() {
         Speculation speculation = new Speculation(6, Integer.MAX_VALUE);
         Sequence sequence = new Sequence(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4}, BLOCK, "");
         List<Share> shares = List.of(new Share(sequence, 1));
         assertThat(speculation.guesses(shares)[0]).isPositive();
-        for (int rows = 1; rows < 8; rows++) {
-            speculation.measured(rows, 1_000_000L * rows);
+        for (int i = 0; i < 20; i++) {
+            speculation.measured(1 + i % 7, 1_000_000L * (1 + i % 7));
         }
         assertThat(speculation.guesses(shares)).containsExactly(0);
-        for (int rows = 1; rows < 8; rows++) {
-            for (int i = 0; i < 40; i++) {
-                speculation.measured(rows, 1_000_000L + 10_000 * rows);
-            }
+        int steps = 0;
+        while (speculation.guesses(shares)[0] == 0) {
+            speculation.measured(1, 1_000_000L);
+            assertThat(++steps).as("until rows are tried again").isLessThan(400);
+        }
+        for (int i = 0; i < 70; i++) {
+            speculation.measured(1 + i % 7, 1_000_000L + 10_000 * (i % 7));
         }
         assertThat(speculation.guesses(shares)).containsExactly(6);
+    }
+
+    @Test
+    void an_interrupted_step_turns_guessing_off_for_a_moment_only() {
+        Speculation speculation = new Speculation(6, Integer.MAX_VALUE);
+        Sequence sequence = new Sequence(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4}, BLOCK, "");
+        List<Share> shares = List.of(new Share(sequence, 1));
+        for (int i = 0; i < 20; i++) {
+            speculation.measured(1 + i % 4, 1_000_000L + 150_000 * (i % 4));
+        }
+        speculation.measured(3, 900_000_000L);
+        int steps = 0;
+        while (speculation.guesses(shares)[0] < 2) {
+            speculation.measured(1, 1_000_000L);
+            assertThat(++steps).isLessThan(60);
+        }
     }
 
     @Test
@@ -255,16 +274,16 @@ class SpeculationTests {
     }
 
     @Test
-    void what_is_measured_scales_to_what_is_not_and_is_forgotten_when_old() {
+    void what_steps_cost_is_a_line_through_those_of_late() {
         StepCost cost = new StepCost();
         assertThat(cost.of(6) / cost.of(1)).isCloseTo(2, within(1e-9));
-        cost.record(4, 1000);
-        assertThat(cost.of(4)).isEqualTo(1000);
-        assertThat(cost.of(9)).isCloseTo(1000 * 2.6 / 1.6, within(1e-9));
-        for (int i = 0; i < 600; i++) {
-            cost.record(2, 10);
+        for (int i = 0; i < 300; i++) {
+            cost.record(1 + i % 5, 1000 + 500 * (i % 5));
         }
-        assertThat(cost.of(4)).isCloseTo(10 * 1.6 / 1.2, within(1e-9));
-        cost.record(65, 1);
+        assertThat(cost.of(7) / cost.of(1)).isCloseTo(4, within(0.2));
+        for (int i = 0; i < 300; i++) {
+            cost.record(1 + i % 5, 3000);
+        }
+        assertThat(cost.of(7) / cost.of(1)).isCloseTo(1.06, within(0.1));
     }
 }

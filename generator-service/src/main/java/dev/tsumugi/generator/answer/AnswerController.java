@@ -3,12 +3,14 @@ package dev.tsumugi.generator.answer;
 import dev.tsumugi.contracts.api.AnswerEvent;
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.AskResponse;
+import dev.tsumugi.contracts.api.InternalHeaders;
 import dev.tsumugi.generator.model.EventStream;
 import dev.tsumugi.platform.web.ProblemException;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RestController;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -27,8 +29,12 @@ class AnswerController {
     }
 
     @PostMapping("/internal/answer")
-    void answer(@RequestBody AnswerRequest request, HttpServletResponse response) throws IOException {
-        try (Answers.Accepted accepted = answers.accept(request)) {
+    void answer(
+            @RequestBody AnswerRequest request,
+            @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
+            HttpServletResponse response)
+            throws IOException {
+        try (Answers.Accepted accepted = answers.accept(tenant, request)) {
             EventStream stream = new EventStream(response);
             try {
                 AskResponse done = accepted.read(new Answers.Reader() {

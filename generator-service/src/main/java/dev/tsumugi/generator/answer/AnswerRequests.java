@@ -95,7 +95,7 @@ final class AnswerRequests {
             throw new ProblemException(
                     HttpStatus.TOO_MANY_REQUESTS,
                     "too-many-questions",
-                    "Too many questions are waiting for the language model. Try again in a few seconds.",
+                    "Too many questions are waiting for the language model: " + e.getMessage() + ".",
                     e);
         } catch (UnknownAdapterException e) {
             throw ProblemException.notFound(

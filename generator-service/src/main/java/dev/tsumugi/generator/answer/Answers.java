@@ -64,7 +64,7 @@ public class Answers {
     }
 
     /** @throws ProblemException 400 for a bad question, 404 for an unknown adapter, 429 when too many wait, 503 while there is no model */
-    public Accepted accept(AnswerRequest request) {
+    public Accepted accept(String tenant, AnswerRequest request) {
         long begin = System.nanoTime();
         AnswerRequests.check(request);
         ServedModel served = AnswerRequests.withAdapter(host.require(), request.adapter());
@@ -74,6 +74,7 @@ public class Answers {
         GenerationRequest generation = GenerationRequest.of(prompt(request, served), properties.maxTokens())
                 .withStop(STOP)
                 .withTimeout(host.timeout())
+                .withTenant(tenant)
                 .withAdapter(served.adapterDigest());
         return new Generating(request, served, AnswerRequests.submit(served.engine(), generation), begin);
     }

@@ -94,7 +94,7 @@ final class GenerationRequestHandler implements RecordHandler {
         long retrieval = Duration.ofNanos(System.nanoTime() - begin).toMillis();
         AnswerRequest question = new AnswerRequest(
                 request.question(), found.hits(), found.indexGeneration(), request.adapter(), null, retrieval, null);
-        try (Answers.Accepted accepted = answers.accept(question)) {
+        try (Answers.Accepted accepted = answers.accept(tenant, question)) {
             return accepted.read(Answers.Reader.NONE);
         }
     }

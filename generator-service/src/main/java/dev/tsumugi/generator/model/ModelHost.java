@@ -138,7 +138,9 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
         if (properties.contextLength() > 0) {
             limits = limits.withContextLength(Math.min(properties.contextLength(), limits.contextLength()));
         }
-        return limits.withMaxRunning(properties.maxRunning()).withMaxQueued(properties.maxQueued());
+        return limits.withMaxRunning(properties.maxRunning())
+                .withMaxQueued(properties.maxQueued())
+                .withMaxPerTenant(properties.maxPerTenant());
     }
 
     /** The first tokens of a fresh JVM are slow; nobody should wait for those. */
@@ -168,6 +170,17 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
                         "tsumugi.generator.tokens.generated",
                         engine,
                         e -> e.status().generatedTokens())
+                .register(meters);
+        FunctionCounter.builder(
+                        "tsumugi.generator.tokens.guessed",
+                        engine,
+                        e -> e.status().guessedTokens())
+                .description("tokens computed ahead of their turn")
+                .register(meters);
+        FunctionCounter.builder(
+                        "tsumugi.generator.tokens.guessed.right",
+                        engine,
+                        e -> e.status().rightGuesses())
                 .register(meters);
         FunctionCounter.builder(
                         "tsumugi.generator.tokens.computed",

@@ -1,5 +1,6 @@
 package dev.tsumugi.generator.openai;
 
+import dev.tsumugi.contracts.api.InternalHeaders;
 import dev.tsumugi.engine.serve.FinishReason;
 import dev.tsumugi.engine.serve.GenerationException;
 import dev.tsumugi.engine.serve.GenerationResult;
@@ -29,6 +30,7 @@ import org.springframework.web.bind.annotation.ExceptionHandler;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import tools.jackson.databind.JsonNode;
@@ -49,15 +51,23 @@ class CompletionController {
     }
 
     @PostMapping("/chat/completions")
-    void chat(@RequestBody JsonNode body, HttpServletResponse response) throws IOException {
+    void chat(
+            @RequestBody JsonNode body,
+            @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
+            HttpServletResponse response)
+            throws IOException {
         ServedModel served = called(body);
-        answer(true, CompletionRequest.chat(body, served, host.timeout()), served, response);
+        answer(true, CompletionRequest.chat(body, served, host.timeout(), tenant), served, response);
     }
 
     @PostMapping("/completions")
-    void text(@RequestBody JsonNode body, HttpServletResponse response) throws IOException {
+    void text(
+            @RequestBody JsonNode body,
+            @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
+            HttpServletResponse response)
+            throws IOException {
         ServedModel served = called(body);
-        answer(false, CompletionRequest.text(body, served, host.timeout()), served, response);
+        answer(false, CompletionRequest.text(body, served, host.timeout(), tenant), served, response);
     }
 
     /** The model, or its adapter of the name that is asked for. */
@@ -216,7 +226,7 @@ class CompletionController {
     ResponseEntity<OpenAiError> queueFull(QueueFullException e) {
         OpenAiException refusal = new OpenAiException(
                 HttpStatus.TOO_MANY_REQUESTS,
-                "Too many requests are waiting for the model. Try again in a few seconds.",
+                "Too many requests are waiting: " + e.getMessage() + ".",
                 null,
                 "rate_limit_exceeded");
         return ResponseEntity.status(refusal.status())

@@ -95,7 +95,7 @@ record CompletionRequest(
     private static final int TEXT_DEFAULT_TOKENS = 16;
 
     /** Reads the body of {@code /chat/completions}. */
-    static CompletionRequest chat(JsonNode json, ServedModel served, Duration timeout) {
+    static CompletionRequest chat(JsonNode json, ServedModel served, Duration timeout, String tenant) {
         RequestBodyReader body = new RequestBodyReader(json);
         requireModel(body, served);
         body.checkFields(FIELDS, CHAT_FIELDS, IGNORED);
@@ -131,11 +131,11 @@ record CompletionRequest(
                 Integer.MAX_VALUE,
                 1,
                 Integer.MAX_VALUE);
-        return of(body, served, timeout, List.of(prompt), false, most, logprobs ? top : -1);
+        return of(body, served, timeout, tenant, List.of(prompt), false, most, logprobs ? top : -1);
     }
 
     /** Reads the body of {@code /completions}. */
-    static CompletionRequest text(JsonNode json, ServedModel served, Duration timeout) {
+    static CompletionRequest text(JsonNode json, ServedModel served, Duration timeout, String tenant) {
         RequestBodyReader body = new RequestBodyReader(json);
         requireModel(body, served);
         body.checkFields(FIELDS, TEXT_FIELDS, IGNORED);
@@ -151,13 +151,14 @@ record CompletionRequest(
                     "best_of", "best_of other than n is not supported by this server; leave it out.");
         }
         int most = body.integer("max_tokens", TEXT_DEFAULT_TOKENS, 1, Integer.MAX_VALUE);
-        return of(body, served, timeout, prompts(body, served), echo, most, logprobs);
+        return of(body, served, timeout, tenant, prompts(body, served), echo, most, logprobs);
     }
 
     private static CompletionRequest of(
             RequestBodyReader body,
             ServedModel served,
             Duration timeout,
+            String tenant,
             List<int[]> prompts,
             boolean echo,
             int most,
@@ -180,6 +181,7 @@ record CompletionRequest(
                         .withLogprobs(logprobs)
                         .withConstraint(constraint)
                         .withTimeout(timeout)
+                        .withTenant(tenant)
                         .withAdapter(served.adapterDigest()));
             }
         }
