@@ -14,6 +14,9 @@ final class LengthBound implements CharEdges {
 
     private record Counted(int node, int count) {}
 
+    /** A counted node that is written as {@code node} and whose edges are not yet. */
+    private record Open(Counted counted, int node) {}
+
     private final List<List<Edge>> reads = new ArrayList<>();
     private final List<List<Integer>> jumps = new ArrayList<>();
 
@@ -36,12 +39,13 @@ final class LengthBound implements CharEdges {
 
     private void product(int begin, int end, int min, int max, CharEdges out, int source, int target) {
         Map<Counted, Integer> nodes = new HashMap<>();
-        List<Counted> open = new ArrayList<>();
+        List<Open> open = new ArrayList<>();
         nodes.put(new Counted(begin, 0), source);
-        open.add(new Counted(begin, 0));
+        open.add(new Open(new Counted(begin, 0), source));
         while (!open.isEmpty()) {
-            Counted at = open.removeLast();
-            int node = nodes.get(at);
+            Open next = open.removeLast();
+            Counted at = next.counted();
+            int node = next.node();
             if (at.node() == end && at.count() >= min) {
                 out.jump(node, target);
             }
@@ -58,14 +62,14 @@ final class LengthBound implements CharEdges {
         }
     }
 
-    private static int nodeOf(Counted counted, Map<Counted, Integer> nodes, List<Counted> open, CharEdges out) {
+    private static int nodeOf(Counted counted, Map<Counted, Integer> nodes, List<Open> open, CharEdges out) {
         Integer known = nodes.get(counted);
         if (known != null) {
             return known;
         }
         int node = out.node();
         nodes.put(counted, node);
-        open.add(counted);
+        open.add(new Open(counted, node));
         return node;
     }
 
