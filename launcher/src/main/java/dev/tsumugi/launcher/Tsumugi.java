@@ -30,8 +30,9 @@ import picocli.CommandLine.Command;
             "  bench NAME  measure speed; each benchmark checks its answer first",
             "  test        build everything and run all tests",
             "",
-            "Environment: TSUMUGI_HOME (state), TSUMUGI_CACHE (downloads), TSUMUGI_PORT (default 8080),",
-            "             TSUMUGI_MODEL and TSUMUGI_EMBEDDING_MODEL (your own models)."
+            "Environment: TSUMUGI_HOME (state), TSUMUGI_CACHE (downloads),",
+            "             TSUMUGI_PORT (default 8080), TSUMUGI_MODEL and",
+            "             TSUMUGI_EMBEDDING_MODEL (your own models)."
         },
         subcommands = {
             UpCommand.class,

@@ -41,6 +41,10 @@ class UpAndStopIT {
         // PostgreSQL runs as another account when the tests run as root.
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         port = Ports.free(1020);
+        // In place of the start script: tells what it was called for.
+        Path script = folder.resolve("tsumugi");
+        Files.writeString(script, "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/calls\"\n");
+        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
 
     @AfterAll
@@ -99,6 +103,8 @@ class UpAndStopIT {
 
         assertThat(other.exitCode()).isEqualTo(1);
         assertThat(other.text()).contains("Port " + port, "TSUMUGI_PORT=");
+        assertThat(folder.resolve("foreground.classes")).doesNotExist();
+        assertThat(folder.resolve("calls")).doesNotExist();
     }
 
     @Test
@@ -113,8 +119,14 @@ class UpAndStopIT {
 
         assertThat(stop.last().get("clean").asBoolean()).isTrue();
         assertThat(children).noneMatch(ProcessHandle::isAlive);
-        await().atMost(Duration.ofSeconds(30)).until(() -> !platform.isAlive());
+        assertThat(platform.isAlive()).isFalse();
         assertThat(command("status").exitCode()).isEqualTo(1);
+        // What it loaded is handed over for faster starts, because it had become ready.
+        Path record = folder.resolve("background.classes");
+        assertThat(record).isNotEmptyFile();
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(folder.resolve("calls"))
+                        .hasContent("keep-start-cache " + record + " " + platform.pid()));
     }
 
     private static Result command(String... words) throws IOException, InterruptedException {
@@ -126,6 +138,9 @@ class UpAndStopIT {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-Xmx128m",
+                "-Dtsumugi.project=" + folder,
+                "-Dtsumugi.platform.option=-XX:DumpLoadedClassList=" + folder.resolve("background.classes"),
+                "-XX:DumpLoadedClassList=" + folder.resolve("foreground.classes"),
                 Tsumugi.class.getName()));
         line.addAll(List.of(words));
         ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);

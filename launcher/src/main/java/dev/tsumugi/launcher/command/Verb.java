@@ -1,11 +1,13 @@
 package dev.tsumugi.launcher.command;
 
 import dev.tsumugi.launcher.client.GatewayClient;
+import dev.tsumugi.launcher.runtime.LaunchException;
 import dev.tsumugi.launcher.runtime.PlatformLog;
 import dev.tsumugi.launcher.runtime.PlatformRecord;
 import dev.tsumugi.launcher.runtime.PortPlan;
 import dev.tsumugi.launcher.runtime.StateFolder;
 import dev.tsumugi.launcher.terminal.Output;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Option;
 
@@ -46,7 +48,11 @@ abstract class Verb implements Callable<Integer> {
     /** The gateway that runs on the state folder, else the one that {@code TSUMUGI_PORT} names. */
     static GatewayClient gateway() {
         StateFolder home = home();
-        int port = PlatformRecord.running(home).map(PlatformRecord::port).orElseGet(() -> ports().gateway());
-        return GatewayClient.of(home, port);
+        Optional<PlatformRecord> running = PlatformRecord.running(home);
+        if (running.isPresent() && !running.get().ready()) {
+            throw new LaunchException("Tsumugi is still starting (process "
+                    + running.get().pid() + "). Try again when ./tsumugi status says that it is running.");
+        }
+        return GatewayClient.of(home, running.map(PlatformRecord::port).orElseGet(() -> ports().gateway()));
     }
 }

@@ -20,6 +20,7 @@ public final class PlatformProcess {
     /** A little more than the platform gives itself. */
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
 
+    private static final Duration KILL_LIMIT = Duration.ofSeconds(10);
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(100);
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
@@ -35,20 +36,21 @@ public final class PlatformProcess {
         home.create();
         try {
             List<String> command = new ArrayList<>();
-            // Its own session: neither Ctrl-C nor the end of the terminal reaches it.
-            command.add(Files.isExecutable(SETSID) ? SETSID.toString() : "nohup");
             command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
             command.addAll(jvmOptions());
             String furtherOption = System.getProperty("tsumugi.platform.option", "");
             if (!furtherOption.isEmpty()) {
                 command.add(furtherOption); // of the start script
             }
+            String project = System.getProperty("tsumugi.project", "");
+            if (!project.isEmpty()) {
+                command.add("-Dtsumugi.project=" + project);
+            }
             command.addAll(List.of(mainClass.getName(), "up", "--json"));
             Path events = home.run().resolve("start.events");
-            // To a file, not a pipe: the process, and the one that writes its start cache, may write when we are long
-            // gone.
+            // To a file, not a pipe: the process may write when we are long gone.
             Files.deleteIfExists(events);
-            ProcessBuilder builder = new ProcessBuilder(command)
+            ProcessBuilder builder = detached(command.toArray(String[]::new))
                     .redirectOutput(ProcessBuilder.Redirect.appendTo(events.toFile()))
                     .redirectError(ProcessBuilder.Redirect.appendTo(
                             home.logs().resolve("platform.err").toFile()));
@@ -68,6 +70,14 @@ public final class PlatformProcess {
             Thread.currentThread().interrupt();
             throw new LaunchException("Interrupted while Tsumugi started.", e);
         }
+    }
+
+    /** A process that neither Ctrl-C nor the end of the terminal reaches. */
+    static ProcessBuilder detached(String... command) {
+        List<String> line = new ArrayList<>();
+        line.add(Files.isExecutable(SETSID) ? SETSID.toString() : "nohup");
+        line.addAll(List.of(command));
+        return new ProcessBuilder(line);
     }
 
     private static boolean follow(Process process, Path events, Predicate<String> isLast)
@@ -107,25 +117,21 @@ public final class PlatformProcess {
     }
 
     /**
-     * Asks the recorded process to stop and waits until it has let go of the state folder. The process itself may live on for some seconds to
-     * write its start cache: {@link #awaitEnd} waits for that.
+     * Asks the process to stop and waits until it has ended.
      *
      * @return false when it had to be killed
      */
-    public static boolean stop(StateFolder home, ProcessHandle process) {
+    public static boolean stop(ProcessHandle process) {
         process.destroy();
-        long deadline = System.nanoTime() + STOP_LIMIT.toNanos();
-        while (System.nanoTime() < deadline) {
-            if (awaitEnd(process, BETWEEN_LOOKS) || PlatformRecord.running(home).isEmpty()) {
-                return true;
-            }
+        if (awaitEnd(process, STOP_LIMIT)) {
+            return true;
         }
         process.destroyForcibly();
+        awaitEnd(process, KILL_LIMIT);
         return false;
     }
 
-    /** @return false when the process is still there after {@code limit} */
-    public static boolean awaitEnd(ProcessHandle process, Duration limit) {
+    private static boolean awaitEnd(ProcessHandle process, Duration limit) {
         try {
             var unused = process.onExit().get(limit.toMillis(), TimeUnit.MILLISECONDS);
             return true;
