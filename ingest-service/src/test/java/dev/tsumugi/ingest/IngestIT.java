@@ -24,11 +24,14 @@ import java.net.http.HttpResponse;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.awaitility.core.ThrowingRunnable;
@@ -350,6 +353,25 @@ class IngestIT {
         assertThat(both.getLast()).isEqualTo(both.getFirst());
     }
 
+    @Test
+    void a_crash_between_a_failed_version_and_the_topic_does_not_leave_the_one_before_to_whom_it_does_not_name() {
+        ingest.sendText("acme/cut-off", "Secret plans.", "hr", "sales");
+        ingest.send("acme/cut-off", utf8("{\"schemaVersion\": 1, \"acl\": [\"hr\"]}"));
+        awaitState("cut-off", 2, DocumentState.FAILED);
+        eventually(() -> assertThat(ingest.chunks("acme/cut-off")).hasSize(2));
+
+        // The registry has the failed version; whether anything else was written before the crash it cannot know.
+        rewindAndRestart(() -> {});
+
+        eventually(() -> assertThat(ingest.chunks("acme/cut-off"))
+                .extracting(DocumentChunks::restricts)
+                .containsExactly(false, true, true));
+        List<DocumentChunks> all = ingest.chunks("acme/cut-off");
+        assertThat(all.getLast()).isEqualTo(all.get(1));
+        assertThat(all.getLast().acl()).containsExactly("hr");
+        assertThat(ingest.view("cut-off").version()).isEqualTo(2);
+    }
+
     private static void rewindAndRestart(Runnable damage) {
         eventually(() -> assertThat(ingest.lag()).isZero());
         damage.run();
@@ -442,6 +464,31 @@ class IngestIT {
 
         assertProblem(ingest.call(replace), 403, "document-not-yours");
         assertProblem(ingest.call(delete), 404, "document-unknown");
+    }
+
+    @Test
+    void a_document_that_vanishes_while_it_is_deleted_is_unknown() throws Exception {
+        JdbcClient jdbc = ingest.bean(JdbcClient.class);
+        jdbc.sql("""
+                        insert into ingest.documents (tenant, id, version, state, upload, upload_hash, upload_blob, upload_event,
+                            upload_at, updated_at)
+                        values ('acme', 'vanishing', 0, 'RECEIVED', gen_random_uuid(), 'a', 'b', convert_to('{}', 'UTF8'),
+                            now() + interval '1 hour', now())
+                        """).update();
+        CompletableFuture<HttpResponse<String>> answer;
+        try (Connection other = ingest.bean(DataSource.class).getConnection()) {
+            other.setAutoCommit(false);
+            other.createStatement().executeUpdate("delete from ingest.documents where id = 'vanishing'");
+            answer = CompletableFuture.supplyAsync(() ->
+                    ingest.call(ingest.request("/internal/documents/vanishing").DELETE()));
+            // The call has found the row and waits to write to it.
+            eventually(() -> assertThat(jdbc.sql("select count(*) from pg_locks where not granted")
+                            .query(Long.class)
+                            .single())
+                    .isPositive());
+            other.commit();
+        }
+        assertProblem(answer.get(), 404, "document-unknown");
     }
 
     @Test

@@ -51,7 +51,7 @@ final class DocumentIngestHandler implements RecordHandler {
         Source last = known.map(RegisteredDocument::source).orElse(null);
         if (known.isPresent() && last != null && source.isNotAfter(last)) {
             if (source.equals(last)) {
-                resume(known.get());
+                resume(known.get(), aclOf(record));
             }
             return;
         }
@@ -82,7 +82,7 @@ final class DocumentIngestHandler implements RecordHandler {
             if (upload != null) {
                 registry.settle(key, upload);
             }
-            resume(known);
+            resume(known, content.acl());
             return;
         }
         long version = registry.begin(key, known == null ? 0 : known.version(), content, source, upload);
@@ -98,10 +98,16 @@ final class DocumentIngestHandler implements RecordHandler {
         }
     }
 
-    /** Does again what a crash may have cut off behind the making of the version. */
-    private void resume(RegisteredDocument known) throws IOException, InterruptedException {
+    /**
+     * Does again what a crash or an outage may have cut off behind the making of the version.
+     *
+     * @param acl whom the record names
+     */
+    private void resume(RegisteredDocument known, List<String> acl) throws IOException, InterruptedException {
         DocumentContent content = known.content();
         if (known.state() == DocumentState.FAILED) {
+            // The registry knew of the failure first: nothing says that the index heard of the narrower ACL.
+            publisher.restriction(known.key(), known.version(), acl);
             publisher.status(known.key(), known.version(), DocumentState.FAILED, 0, known.error());
         } else if (known.published()) {
             return;

@@ -99,7 +99,8 @@ final class Uploads {
             return known.view();
         }
         if (!registry.cancelUpload(key, reader(caller))) {
-            throw notYours(key);
+            // Somebody was quicker: gone, or with other readers by now.
+            throw registry.find(key).isEmpty() ? unknown(id) : notYours(key);
         }
         publisher.ingest(key, null, Map.of());
         DocumentView now = known.view();
