@@ -220,6 +220,10 @@ public final class GgufFile implements AutoCloseable {
         return file;
     }
 
+    void unload() {
+        file.unload();
+    }
+
     @Override
     public void close() {
         file.close();

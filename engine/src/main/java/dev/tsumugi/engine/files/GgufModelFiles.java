@@ -203,6 +203,11 @@ public final class GgufModelFiles implements ModelFiles {
     }
 
     @Override
+    public void unload() {
+        file.unload();
+    }
+
+    @Override
     public void close() {
         file.close();
     }

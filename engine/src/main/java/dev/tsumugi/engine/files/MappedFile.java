@@ -70,6 +70,11 @@ final class MappedFile implements AutoCloseable {
         return new Tensor(dtype, shape, new HostMemory(copy), 0);
     }
 
+    /** Gives the file's pages back to the system, which reads them again when they are used. */
+    void unload() {
+        memory.segment().unload();
+    }
+
     /** Memory that lives as long as the mapping. */
     MemorySegment allocate(long bytes) {
         return arena.allocate(bytes, 64);

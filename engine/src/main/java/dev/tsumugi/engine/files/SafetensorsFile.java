@@ -138,6 +138,10 @@ public final class SafetensorsFile implements AutoCloseable {
         return Optional.of(file.tensor(dtype, new Shape(entry.shape()), dataStart + entry.begin()));
     }
 
+    void unload() {
+        file.unload();
+    }
+
     @Override
     public void close() {
         file.close();

@@ -139,6 +139,11 @@ public final class SafetensorsModelFiles implements ModelFiles {
     }
 
     @Override
+    public void unload() {
+        shards.values().forEach(SafetensorsFile::unload);
+    }
+
+    @Override
     public void close() {
         shards.values().forEach(SafetensorsFile::close);
     }

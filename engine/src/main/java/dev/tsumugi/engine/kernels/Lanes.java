@@ -221,7 +221,15 @@ final class Lanes {
         MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, 0, count);
     }
 
+    /** Writes zeros to {@code bytes}, a multiple of 4. */
     static void zero(long address, long bytes) {
-        ALL.asSlice(address, bytes).fill((byte) 0);
+        FloatVector zeros = FloatVector.zero(F);
+        long done = 0;
+        for (; done + VECTOR_BYTES <= bytes; done += VECTOR_BYTES) {
+            store(zeros, address + done);
+        }
+        for (; done < bytes; done += FLOAT_BYTES) {
+            setFloat(address + done, 0);
+        }
     }
 }

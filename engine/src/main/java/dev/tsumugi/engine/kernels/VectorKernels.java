@@ -1,8 +1,11 @@
 package dev.tsumugi.engine.kernels;
 
+import static java.lang.invoke.MethodHandles.lookup;
+
 import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +19,8 @@ final class VectorKernels implements Kernels, AutoCloseable {
     /** Rows of which an operation by rows makes one task. */
     private static final int ROWS = 16;
 
+    private final MethodHandle swiGluPart =
+            Separate.method(lookup(), "swiGluPart", long.class, long.class, long.class, int.class);
     private final ThreadTeam team;
     private final VectorAttention attention;
     private final Precision precision;
@@ -250,18 +255,24 @@ final class VectorKernels implements Kernels, AutoCloseable {
         long o = address(out);
         long g = address(gate);
         long u = address(up);
-        bySpans(count, (from, end) -> {
-            int i = from;
-            for (; i + Lanes.L <= end; i += Lanes.L) {
+        int whole = Lanes.F.loopBound(count);
+        bySpans(whole, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
                 long at = i * Lanes.FLOAT_BYTES;
                 Lanes.store(VectorMath.silu(Lanes.load(g + at)).mul(Lanes.load(u + at)), o + at);
             }
-            if (i < end) {
-                swiGluPart(o + i * Lanes.FLOAT_BYTES, g + i * Lanes.FLOAT_BYTES, u + i * Lanes.FLOAT_BYTES, end - i);
-            }
         });
+        if (whole < count) {
+            try {
+                long at = whole * Lanes.FLOAT_BYTES;
+                swiGluPart.invokeExact(o + at, g + at, u + at, count - whole);
+            } catch (Throwable e) {
+                throw Separate.rethrown(e);
+            }
+        }
     }
 
+    /** Less than a vector. */
     private static void swiGluPart(long out, long gate, long up, int count) {
         Lanes.store(VectorMath.silu(Lanes.load(gate, count)).mul(Lanes.load(up, count)), out, count);
     }

@@ -17,10 +17,12 @@ public final class LanguageModels {
     public static LanguageModel load(ModelFiles files, Backend backend, DType cacheStorage) {
         WeightLoader loader = new WeightLoader(files, backend);
         try {
-            return switch (files.config().family()) {
+            LanguageModel model = switch (files.config().family()) {
                 case LLAMA -> new LlamaModel(loader, cacheStorage);
                 case GPT_NEOX -> new GptNeoxModel(loader, cacheStorage);
             };
+            files.unload();
+            return model;
         } catch (RuntimeException | Error e) {
             loader.close();
             throw e;

@@ -25,6 +25,9 @@ public interface ModelFiles extends AutoCloseable {
     /** How the rows of the query and key matrices are stored. */
     RopeLayout ropeLayout();
 
+    /** Says that most of the files has been read: the system may have their memory, and reads again what is used. */
+    void unload();
+
     @Override
     void close();
 }

@@ -217,6 +217,11 @@ class AdapterModelTests {
         }
 
         @Override
+        public void unload() {
+            files.unload();
+        }
+
+        @Override
         public void close() {
             files.close();
         }
