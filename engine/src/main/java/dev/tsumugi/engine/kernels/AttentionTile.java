@@ -158,7 +158,7 @@ final class AttentionTile {
 
     private static long widen(long from, long elements, long to) {
         for (long i = 0; i < elements; i += Lanes.L) {
-            Lanes.store(Lanes.loadBFloat16(from + i * Short.BYTES), to + i * Lanes.FLOAT_BYTES);
+            Lanes.loadBFloat16(from + i * Short.BYTES).intoMemorySegment(Lanes.ALL, to + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
         }
         return to;
     }
@@ -256,8 +256,8 @@ final class AttentionTile {
             dot = Lanes.load(keys + d * stride).fma(value, dot);
             next = Lanes.load(nextKeys + d * stride).fma(value, next);
         }
-        Lanes.store(dot, to);
-        Lanes.store(next, nextTo);
+        dot.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
+        next.intoMemorySegment(Lanes.ALL, nextTo, Lanes.ORDER);
     }
 
     /** Turns the scores of positions {@code from} until {@code to} of the span into weights, all others into 0. */
@@ -301,7 +301,7 @@ final class AttentionTile {
     private static void scale(long values, int count, float factor) {
         for (int i = 0; i < count; i += Lanes.L) {
             long at = values + i * Lanes.FLOAT_BYTES;
-            Lanes.store(Lanes.load(at).mul(factor), at);
+            Lanes.load(at).mul(factor).intoMemorySegment(Lanes.ALL, at, Lanes.ORDER);
         }
     }
 
