@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>every number it states stands in the window (or in the question),
  *   <li>at least {@value #MIN_NEW} of its content words that the question did not already hold stand there,
- *   <li>at least {@value #MIN_ALL} of all its content words stand there, or {@value #MIN_REPEATED} when it says nothing beyond the question.
+ *   <li>at least {@value #MIN_ALL} of all its content words stand there, or {@value #MIN_REPEATED} when it says nothing beyond the
+ *       question.
  * </ul>
  *
- * A question supports nothing: small models give the question back. Among supporting windows the one that shares the most with the sentence, in order (longest common subsequence), and with the question
- * wins. The quote is exactly {@code parsedText.substring(start, end)} of the document.
+ * A question supports nothing: small models give the question back. Among supporting windows the one wins that shares the most with the
+ * sentence, in order (longest common subsequence), and with the question. The quote is exactly {@code parsedText.substring(start, end)} of
+ * the document.
  */
 public final class CitationFinder {
     private static final double MIN_NEW = 0.6;

@@ -14,7 +14,8 @@ import java.util.Set;
  * where {@code similarity} is the cosine of the embeddings and {@code coverage} the share of the question's content words that stand in
  * the passage, its title or its headings. E5 models squeeze all cosines into 0.75 to 0.95, so the similarity alone separates badly.
  *
- * <p>Measured with five passages a question; how many questions pass, of those that the passages are about and of those about other articles:
+ * <p>Measured with five passages a question; how many questions pass, of those that the passages are about and of those about other
+ * articles:
  *
  * <pre>
  * SQuAD 2.0, e5-small-v2, English,             minimum 0.835:  97.2 %   12.8 %   (unanswerable questions on the same articles: 92 %)
@@ -22,7 +23,8 @@ import java.util.Set;
  * JSQuAD,    e5-small-v2, Japanese,            minimum 0.87:   94.6 %   20.0 %
  * </pre>
  *
- * Passages that were found without vectors have no similarity; then at least half of the question's content words must stand in one.
+ * Passages that were found without vectors have no similarity; then at least half of the question's content words must stand in one,
+ * unless the minimum is 0.
  *
  * <p>It tells topics apart, not whether a passage holds the answer; {@link CitationFinder} looks at the answer itself.
  */
@@ -46,13 +48,23 @@ public final class RelevanceGate {
     public boolean passes(AnswerRequest request) {
         return request.degraded() == null
                 ? passes(request.question(), request.passages())
-                : !request.passages().isEmpty()
-                        && coverage(request.question(), request.passages()) >= Math.min(MIN_COVERAGE, minRelevance);
+                : passesByWords(request.question(), request.passages());
     }
 
     boolean passes(String question, List<Hit> passages) {
-        double minimum = Words.isEastAsian(question) ? minRelevanceJapanese : minRelevance;
-        return !passages.isEmpty() && relevance(question, passages) >= minimum;
+        return !passages.isEmpty() && relevance(question, passages) >= minimumFor(question);
+    }
+
+    private boolean passesByWords(String question, List<Hit> passages) {
+        // A minimum of relevance is on the scale of cosines and so says nothing of a share of words; only 0 has a
+        // meaning on both: refuse
+        // nothing.
+        boolean off = minimumFor(question) == 0;
+        return !passages.isEmpty() && (off || coverage(question, passages) >= MIN_COVERAGE);
+    }
+
+    private double minimumFor(String question) {
+        return Words.isEastAsian(question) ? minRelevanceJapanese : minRelevance;
     }
 
     double relevance(String question, List<Hit> passages) {

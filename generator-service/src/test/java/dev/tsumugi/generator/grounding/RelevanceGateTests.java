@@ -61,6 +61,22 @@ class RelevanceGateTests {
                 .isFalse();
     }
 
+    @Test
+    void found_without_vectors_everything_passes_only_in_the_language_whose_threshold_is_zero() {
+        RelevanceGate english = new RelevanceGate(0, 0.87);
+        assertThat(english.passes(byWords("Who won the football match?"))).isTrue();
+        assertThat(english.passes(byWords("富士山の高さは？"))).isFalse();
+        RelevanceGate japanese = new RelevanceGate(0.835, 0);
+        assertThat(japanese.passes(byWords("富士山の高さは？"))).isTrue();
+        assertThat(japanese.passes(byWords("Who won the football match?"))).isFalse();
+    }
+
+    @Test
+    void a_low_threshold_of_relevance_lowers_no_share_of_words() {
+        assertThat(new RelevanceGate(0.01, 0.01).passes(byWords("Who won the football match at night?")))
+                .isFalse();
+    }
+
     private static AnswerRequest byWords(String question) {
         return new AnswerRequest(question, List.of(passage("b", BACKUP, 0, 0)), "", null, null, 0, "no vectors");
     }
