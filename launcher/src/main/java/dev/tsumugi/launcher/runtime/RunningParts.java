@@ -51,10 +51,21 @@ final class RunningParts implements AutoCloseable {
             return;
         }
         closed = true;
-        parts.forEach((stage, members) -> close(members, stage.limit()));
+        boolean interrupted = false;
+        for (Map.Entry<Stage, List<AutoCloseable>> stage : parts.entrySet()) {
+            interrupted |= close(stage.getValue(), stage.getKey().limit());
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
-    static void close(List<AutoCloseable> members, Duration limit) {
+    /**
+     * Waits for the whole of {@code limit} also when the thread is interrupted: what the next stage stops, this one may still use.
+     *
+     * @return whether it was interrupted; the thread's flag is clear then
+     */
+    static boolean close(List<AutoCloseable> members, Duration limit) {
         long deadline = System.nanoTime() + limit.toNanos();
         List<Thread> closing = members.stream()
                 .map(part -> Thread.ofPlatform()
@@ -62,16 +73,19 @@ final class RunningParts implements AutoCloseable {
                         .daemon()
                         .start(() -> closeQuietly(part)))
                 .toList();
-        try {
-            for (int i = 0; i < closing.size(); i++) {
-                long left = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+        boolean interrupted = false;
+        for (int i = 0; i < closing.size(); ) {
+            long left = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+            try {
                 if (!closing.get(i).join(Duration.ofMillis(left))) {
                     log.warn("{} did not stop within {} s and is left behind", members.get(i), limit.toSeconds());
                 }
+                i++;
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
+        return interrupted;
     }
 
     static void closeQuietly(AutoCloseable part) {

@@ -60,6 +60,25 @@ class RunningPartsTests {
     }
 
     @Test
+    void an_interrupt_does_not_stop_a_stage_under_the_one_before() {
+        RunningParts parts = new RunningParts();
+        Thread caller = Thread.currentThread();
+        parts.add(Stage.SERVERS, () -> stopped.add("server"));
+        parts.add(Stage.SERVICES, () -> {
+            caller.interrupt();
+            // Until it has been noticed.
+            while (caller.isInterrupted()) {
+                Thread.onSpinWait();
+            }
+            stopped.add("service");
+        });
+        parts.add(Stage.GATEWAY, () -> stopped.add("gateway"));
+        parts.close();
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(stopped).containsExactly("gateway", "service", "server");
+    }
+
+    @Test
     void all_stages_together_take_less_than_a_minute() {
         assertThat(Arrays.stream(Stage.values())
                         .mapToLong(stage -> stage.limit().toSeconds())
