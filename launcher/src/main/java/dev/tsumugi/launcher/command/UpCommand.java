@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
         description = {"Start everything and stay; Ctrl-C stops it.", "Fetches what is missing first."})
 public final class UpCommand extends Verb {
     static final String FASTER_STARTS =
-            "Preparing faster starts in the background; that takes about half a minute, once.";
+            "Preparing faster starts in the background, once.";
 
     @Option(
             names = {"-d", "--detach"},
