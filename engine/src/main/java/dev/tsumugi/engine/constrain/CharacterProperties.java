@@ -34,33 +34,31 @@ final class CharacterProperties {
             Map.entry("So", (int) Character.OTHER_SYMBOL),
             Map.entry("Zs", (int) Character.SPACE_SEPARATOR));
 
-    /** One entry for each property that was asked for and exists, so it stays small. */
-    private static final Map<String, CharSet> KNOWN = new ConcurrentHashMap<>();
+    /** By category or script, however a pattern spells it: so there are few, and each costs one look at all characters once. */
+    private static final Map<String, CharSet> OF_CATEGORY = new ConcurrentHashMap<>();
+
+    private static final Map<UnicodeScript, CharSet> OF_SCRIPT = new ConcurrentHashMap<>();
 
     private CharacterProperties() {}
 
     /** @throws IllegalArgumentException for a name that is not known */
     static CharSet named(String name, boolean negated) {
-        CharSet set = KNOWN.get(name);
-        if (set == null) {
-            set = scan(predicate(name));
-            KNOWN.put(name, set);
-        }
+        CharSet set = named(name);
         return negated ? set.complement() : set;
     }
 
-    private static IntPredicate predicate(String name) {
+    private static CharSet named(String name) {
         List<Integer> types = CATEGORIES.entrySet().stream()
                 .filter(entry -> !name.isEmpty() && entry.getKey().startsWith(name))
                 .map(Map.Entry::getValue)
                 .toList();
         if (!types.isEmpty()) {
-            return c -> types.contains(Character.getType(c));
+            return OF_CATEGORY.computeIfAbsent(name, _ -> scan(c -> types.contains(Character.getType(c))));
         }
         for (String prefix : List.of("Script=", "sc=", "Is")) {
             if (name.startsWith(prefix)) {
                 UnicodeScript script = UnicodeScript.forName(name.substring(prefix.length()));
-                return c -> UnicodeScript.of(c) == script;
+                return OF_SCRIPT.computeIfAbsent(script, _ -> scan(c -> UnicodeScript.of(c) == script));
             }
         }
         throw new IllegalArgumentException(name);
