@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * How the next token is chosen from the logits. Applied in this order: logit bias, repetition penalty, presence and frequency penalties, the mask
- * of a constraint, temperature, top-k, top-p, min-p.
+ * How the next token is chosen from the logits. Applied in this order, after the mask of a constraint: logit bias, repetition penalty, presence
+ * and frequency penalties, temperature, top-k, top-p, min-p. None of them brings back a token that the mask forbids.
  *
  * @param temperature 0: always the most likely token (greedy); otherwise logits are divided by it
  * @param topK only the k most likely tokens, and those equal to the k-th; 0: all
