@@ -7,7 +7,7 @@ import java.util.Map;
 
 /**
  * Writes the matches of a regular expression that have a number of characters between two bounds: the product of the expression's automaton
- * and a counter.
+ * and a counter. That automaton is bounded like the network it goes into, for counts within counts multiply.
  */
 final class LengthBound implements CharEdges {
     private record Edge(CharSet set, int target) {}
@@ -19,6 +19,7 @@ final class LengthBound implements CharEdges {
 
     private final List<List<Edge>> reads = new ArrayList<>();
     private final List<List<Integer>> jumps = new ArrayList<>();
+    private int edges;
 
     private LengthBound() {}
 
@@ -75,6 +76,9 @@ final class LengthBound implements CharEdges {
 
     @Override
     public int node() {
+        if (reads.size() == Network.MOST_NODES) {
+            throw Network.tooLarge();
+        }
         reads.add(new ArrayList<>());
         jumps.add(new ArrayList<>());
         return reads.size() - 1;
@@ -82,11 +86,19 @@ final class LengthBound implements CharEdges {
 
     @Override
     public void jump(int source, int target) {
+        countEdge();
         jumps.get(source).add(target);
     }
 
     @Override
     public void chars(CharSet set, int source, int target) {
+        countEdge();
         reads.get(source).add(new Edge(set, target));
+    }
+
+    private void countEdge() {
+        if (++edges > Network.MOST_EDGES) {
+            throw Network.tooLarge();
+        }
     }
 }

@@ -8,9 +8,9 @@ import java.util.Arrays;
  */
 final class Network {
     /** Enough for a text of 16,384 counted characters beside a large schema; some 20 MB while it is built. */
-    private static final int MOST_NODES = 100_000;
+    static final int MOST_NODES = 100_000;
 
-    private static final int MOST_EDGES = 1_000_000;
+    static final int MOST_EDGES = 1_000_000;
 
     /** The rule that is the whole language. */
     static final int MAIN = 0;
@@ -20,6 +20,7 @@ final class Network {
 
     private int nodes;
     private int edges;
+    private int emptyEdges;
     private int rules;
     private int[] from = new int[256];
     private int[] low = new int[256];
@@ -73,10 +74,20 @@ final class Network {
         edge(source, CALL, rule, target);
     }
 
-    private void edge(int source, int first, int last, int target) {
-        if (edges == MOST_EDGES) {
+    /** Counts an edge that reads nothing which can be written: finding that out costs as much as writing it. */
+    void emptyEdge() {
+        emptyEdges++;
+        requireRoom();
+    }
+
+    private void requireRoom() {
+        if (edges + emptyEdges >= MOST_EDGES) {
             throw tooLarge();
         }
+    }
+
+    private void edge(int source, int first, int last, int target) {
+        requireRoom();
         if (edges == from.length) {
             from = Arrays.copyOf(from, edges * 2);
             low = Arrays.copyOf(low, edges * 2);
@@ -89,7 +100,7 @@ final class Network {
         to[edges++] = target;
     }
 
-    private static ConstraintException tooLarge() {
+    static ConstraintException tooLarge() {
         return new ConstraintException("The constraint is too large: it needs more than " + MOST_NODES + " states or "
                 + MOST_EDGES + " transitions. Lower counts such as {1000}, maxLength or maxItems, or split it.");
     }

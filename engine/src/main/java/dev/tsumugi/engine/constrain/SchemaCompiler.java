@@ -22,6 +22,7 @@ final class SchemaCompiler {
 
     private final JsonEdges out;
     private final SchemaReferences references;
+    private final SchemaOverlap overlap;
 
     /** Rules of the schemas that are referred to, by path. */
     private final Map<String, Integer> rules = new HashMap<>();
@@ -31,7 +32,9 @@ final class SchemaCompiler {
 
     private SchemaCompiler(JsonNode root, JsonEdges out) {
         this.out = out;
-        references = new SchemaReferences(root);
+        CompileBudget budget = new CompileBudget();
+        references = new SchemaReferences(root, budget);
+        overlap = new SchemaOverlap(references, budget);
     }
 
     /** @throws ConstraintException for what is wrong or not supported */
@@ -86,7 +89,6 @@ final class SchemaCompiler {
 
     private void oneOf(SchemaNode schema, int source, int target) {
         List<SchemaNode> alternatives = schema.list("oneOf");
-        SchemaOverlap overlap = new SchemaOverlap(references);
         for (int i = 0; i < alternatives.size(); i++) {
             for (int j = 0; j < i; j++) {
                 if (!overlap.areDisjoint(alternatives.get(j), alternatives.get(i))) {

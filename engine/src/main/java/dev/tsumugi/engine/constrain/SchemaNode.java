@@ -61,6 +61,7 @@ record SchemaNode(JsonNode json, String path) {
             "contentEncoding");
 
     private static final int LARGEST_MAGNITUDE = 40;
+    private static final int LONGEST_PATH = 2048;
 
     /** Kinds of JSON values. */
     enum Kind {
@@ -83,6 +84,10 @@ record SchemaNode(JsonNode json, String path) {
         for (String step : steps) {
             node = node.isArray() ? node.path(Integer.parseInt(step)) : node.path(step);
             at.append('/').append(step.replace("~", "~0").replace("/", "~1"));
+        }
+        // Each schema below has this path too, so one long name would be kept thousands of times.
+        if (at.length() > LONGEST_PATH) {
+            throw wrong("leads to a path of more than " + LONGEST_PATH + " characters; use shorter names, or $defs");
         }
         return new SchemaNode(node, at.toString());
     }

@@ -2,7 +2,11 @@ package dev.tsumugi.engine.constrain;
 
 import dev.tsumugi.engine.constrain.SchemaNode.Kind;
 import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
@@ -11,26 +15,57 @@ final class SchemaOverlap {
     private static final int DEEPEST = 16;
 
     private final SchemaReferences references;
+    private final CompileBudget budget;
+    private final Set<Pair> disjoint = new HashSet<>();
+
+    /** The least depth at which it could not be told; where less depth is left, it cannot be told either. */
+    private final Map<Pair, Integer> untold = new HashMap<>();
+
     private int depth;
 
-    SchemaOverlap(SchemaReferences references) {
+    /** Two schemas, each the same object. */
+    private record Pair(JsonNode a, JsonNode b) {
+        @Override
+        public int hashCode() {
+            return System.identityHashCode(a) * 31 + System.identityHashCode(b);
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Pair pair && a == pair.a && b == pair.b;
+        }
+    }
+
+    SchemaOverlap(SchemaReferences references, CompileBudget budget) {
         this.references = references;
+        this.budget = budget;
     }
 
     /** Whether no text that is written for one of them is valid under the other. */
     boolean areDisjoint(SchemaNode a, SchemaNode b) {
-        if (depth == DEEPEST) {
+        budget.spend(1);
+        Pair pair = new Pair(a.json(), b.json());
+        if (disjoint.contains(pair)) {
+            return true;
+        }
+        if (depth >= untold.getOrDefault(pair, DEEPEST)) {
             return false;
         }
         depth++;
-        boolean disjoint = compare(a, b);
+        boolean told = compare(a, b);
         depth--;
-        return disjoint;
+        if (told) {
+            disjoint.add(pair);
+        } else {
+            untold.put(pair, depth);
+        }
+        return told;
     }
 
     private boolean compare(SchemaNode a, SchemaNode b) {
         for (String keyword : List.of("anyOf", "oneOf", "allOf")) {
             if (a.has(keyword)) {
+                budget.spend(a.json().path(keyword).size());
                 return a.list(keyword).stream().allMatch(alternative -> areDisjoint(alternative, b));
             }
         }
@@ -43,9 +78,11 @@ final class SchemaOverlap {
         if (a.isAlways(false) || b.isAlways(false)) {
             return true;
         }
+        budget.spend(a.json().path("enum").size() + b.json().path("enum").size());
         List<JsonNode> valuesOfA = a.values();
         List<JsonNode> valuesOfB = b.values();
         if (valuesOfA != null && valuesOfB != null) {
+            budget.spend((int) Math.min((long) valuesOfA.size() * valuesOfB.size(), Integer.MAX_VALUE));
             return valuesOfA.stream().noneMatch(value -> valuesOfB.stream().anyMatch(other -> areEqual(value, other)));
         }
         Set<Kind> common = widened(valuesOfA == null ? allowedKinds(a) : kindsOf(valuesOfA));
@@ -91,7 +128,10 @@ final class SchemaOverlap {
                 || !a.has("properties") && !a.has("required");
         boolean bIsClosed =
                 b.has("additionalProperties") && b.child("additionalProperties").isAlways(false);
-        for (String name : a.required()) {
+        Set<String> requiredOfA = new LinkedHashSet<>(a.required());
+        List<String> requiredOfB = b.required();
+        budget.spend(requiredOfA.size() + requiredOfB.size());
+        for (String name : requiredOfA) {
             boolean inA = a.json().path("properties").has(name);
             boolean inB = b.json().path("properties").has(name);
             if (inA && inB && areDisjoint(a.child("properties", name), b.child("properties", name))
@@ -99,10 +139,8 @@ final class SchemaOverlap {
                 return true;
             }
         }
-        for (String name : b.required()) {
-            if (!aIsOpen
-                    && !a.json().path("properties").has(name)
-                    && !a.required().contains(name)) {
+        for (String name : requiredOfB) {
+            if (!aIsOpen && !a.json().path("properties").has(name) && !requiredOfA.contains(name)) {
                 return true;
             }
         }

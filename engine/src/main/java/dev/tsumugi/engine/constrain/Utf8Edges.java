@@ -35,6 +35,9 @@ final class Utf8Edges implements CharEdges {
     @Override
     public void chars(CharSet set, int source, int target) {
         int[] ranges = set.intersect(writable).ranges();
+        if (ranges.length == 0) {
+            network.emptyEdge();
+        }
         for (int i = 0; i < ranges.length; i += 2) {
             range(ranges[i], ranges[i + 1], source, target);
         }
