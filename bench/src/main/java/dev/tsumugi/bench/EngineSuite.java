@@ -91,7 +91,8 @@ final class EngineSuite implements Suite {
         double otherCores;
         try (Engine plain = model.startEngine(engine.limits().withMaxGuesses(0))) {
             double unused = quoting.run(plain, plainAnswers) + quoting.run(engine, answers);
-            Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
+            Processors processors =
+                    new Processors(Set.of(ProcessHandle.current().pid()));
             for (int i = 0; i < runs; i++) {
                 without[i] = quoting.run(plain, plainAnswers);
                 with[i] = quoting.run(engine, answers);

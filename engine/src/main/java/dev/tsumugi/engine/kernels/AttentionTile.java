@@ -158,7 +158,8 @@ final class AttentionTile {
 
     private static long widen(long from, long elements, long to) {
         for (long i = 0; i < elements; i += Lanes.L) {
-            Lanes.loadBFloat16(from + i * Short.BYTES).intoMemorySegment(Lanes.ALL, to + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
+            Lanes.loadBFloat16(from + i * Short.BYTES)
+                    .intoMemorySegment(Lanes.ALL, to + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
         }
         return to;
     }

@@ -17,8 +17,7 @@ import picocli.CommandLine.Option;
         name = "up",
         description = {"Start everything and stay; Ctrl-C stops it.", "Fetches what is missing first."})
 public final class UpCommand extends Verb {
-    static final String FASTER_STARTS =
-            "Preparing faster starts in the background, once.";
+    static final String FASTER_STARTS = "Preparing faster starts in the background, once.";
 
     @Option(
             names = {"-d", "--detach"},
