@@ -13,6 +13,9 @@ import jdk.incubator.vector.VectorOperators;
  * columns, in which 32 * 8 * 127 still fits, then all blocks' scales. A token gets the same bits alone or beside another.
  */
 final class NibbleProduct {
+    /** Tokens that share one unpacking of the weights. */
+    private static final int TOGETHER = 4;
+
     private static final ShortVector LOWEST = ShortVector.broadcast(Lanes.S, (short) 15);
     private static final Class<?>[] SCALE = {long.class, int.class, long.class, float[].class, int.class, long.class};
 
@@ -20,6 +23,8 @@ final class NibbleProduct {
             Separate.method(lookup(), "sumOne", long.class, int.class, int[].class, int.class, long.class);
     private final MethodHandle sumTwo =
             Separate.method(lookup(), "sumTwo", long.class, int.class, int[].class, int.class, int.class, long.class);
+    private final MethodHandle sumFour = Separate.method(
+            lookup(), "sumFour", long.class, int.class, int[].class, int.class, int.class, int.class, long.class);
     private final MethodHandle scaleByHalves = Separate.method(lookup(), "scaleByHalves", SCALE);
     private final MethodHandle scaleByFloats = Separate.method(lookup(), "scaleByFloats", SCALE);
     private final MethodHandle scaleWithMinimums = Separate.method(lookup(), "scaleWithMinimums", SCALE);
@@ -42,15 +47,16 @@ final class NibbleProduct {
             int valid,
             Scratch scratch) {
         try {
-            for (int t = 0; t < rows; t += 2) {
-                multiplyTwo(matrix, panel, x, t, Math.min(2, rows - t), out + t * outStride, outStride, valid, scratch);
+            for (int t = 0; t < rows; t += TOGETHER) {
+                int tokens = Math.min(TOGETHER, rows - t);
+                multiplyFew(matrix, panel, x, t, tokens, out + t * outStride, outStride, valid, scratch);
             }
         } catch (Throwable e) {
             throw Separate.rethrown(e);
         }
     }
 
-    private void multiplyTwo(
+    private void multiplyFew(
             NibblePanels matrix,
             int panel,
             QuantizedRows x,
@@ -64,9 +70,12 @@ final class NibbleProduct {
         int blocks = matrix.blocks();
         long weights = matrix.panelAddress(panel);
         long scales = matrix.scales(panel);
-        long sums = scratch.address((2 * blocks + 2) * Lanes.VECTOR_BYTES);
-        long partial = sums + 2 * blocks * Lanes.VECTOR_BYTES;
-        if (tokens == 2) {
+        long sums = scratch.address((TOGETHER * blocks + 2) * Lanes.VECTOR_BYTES);
+        long partial = sums + TOGETHER * blocks * Lanes.VECTOR_BYTES;
+        if (tokens > 2) {
+            int apart = x.firstValue(first + 1) - x.firstValue(first);
+            sumFour.invokeExact(weights, blocks, x.values(), x.firstValue(first), apart, tokens - 1, sums);
+        } else if (tokens == 2) {
             sumTwo.invokeExact(weights, blocks, x.values(), x.firstValue(first), x.firstValue(first + 1), sums);
         } else {
             sumOne.invokeExact(weights, blocks, x.values(), x.firstValue(first), sums);
@@ -139,6 +148,36 @@ final class NibbleProduct {
             }
             Lanes.store(sum0, sums + b * Lanes.VECTOR_BYTES);
             Lanes.store(sum1, sums + (blocks + b) * Lanes.VECTOR_BYTES);
+            weights += NibblePanels.BLOCK_BYTES;
+        }
+    }
+
+    /**
+     * As {@link #sumOne} for four tokens, the last of them {@code last} behind the first: of three, the third is summed twice. One column after
+     * another, because HotSpot unrolls no longer body by itself and keeps no more of it in registers.
+     */
+    private static void sumFour(long weights, int blocks, int[] x, int first, int apart, int last, long sums) {
+        int k = first;
+        int fourth = last * apart;
+        for (int b = 0; b < blocks; b++) {
+            ShortVector sum0 = pair(x, k);
+            ShortVector sum1 = pair(x, k + apart);
+            ShortVector sum2 = pair(x, k + 2 * apart);
+            ShortVector sum3 = pair(x, k + fourth);
+            k++;
+            for (int c = 0; c < NibblePanels.BLOCK; c++) {
+                ShortVector bits = Lanes.loadShorts(weights + (c >> 2) * Lanes.VECTOR_BYTES);
+                ShortVector weight = lowest(right(bits, 4 * (c & 3)));
+                sum0 = weight.mul(pair(x, k + c)).add(sum0);
+                sum1 = weight.mul(pair(x, k + c + apart)).add(sum1);
+                sum2 = weight.mul(pair(x, k + c + 2 * apart)).add(sum2);
+                sum3 = weight.mul(pair(x, k + c + fourth)).add(sum3);
+            }
+            k += NibblePanels.BLOCK;
+            Lanes.store(sum0, sums + b * Lanes.VECTOR_BYTES);
+            Lanes.store(sum1, sums + (blocks + b) * Lanes.VECTOR_BYTES);
+            Lanes.store(sum2, sums + (2 * blocks + b) * Lanes.VECTOR_BYTES);
+            Lanes.store(sum3, sums + (3 * blocks + b) * Lanes.VECTOR_BYTES);
             weights += NibblePanels.BLOCK_BYTES;
         }
     }
