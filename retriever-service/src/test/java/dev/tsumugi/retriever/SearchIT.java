@@ -276,6 +276,15 @@ class SearchIT {
         return sum;
     }
 
+    @Test
+    void a_search_by_words_alone_does_without_a_vector() {
+        retriever.indexer().apply(document(tenant, "a", 1, "the backup runs at night"), Map.of());
+        SearchResponse lexical = searchAll("backup", SearchMode.LEXICAL);
+        assertThat(lexical.hits()).extracting(Hit::similarity).containsExactly(0.0);
+        assertThat(lexical.indexGeneration()).isEmpty();
+        assertThat(lexical.degraded()).isNull();
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {-1, 503, 500})
     void without_embed_service_words_are_searched_and_hybrid_says_so(int failure) {

@@ -12,7 +12,7 @@ public record SearchResponse(
 
     /**
      * @param score fused score for hybrid, cosine similarity for vector, BM25-like rank for lexical; comparable within one response only
-     * @param similarity cosine similarity of query and chunk, whatever the mode; 0 where {@code indexGeneration} is empty
+     * @param similarity cosine similarity of query and chunk; 0 where words alone were searched
      * @param start offset of the chunk in the parsed text, UTF-16 units
      */
     public record Hit(

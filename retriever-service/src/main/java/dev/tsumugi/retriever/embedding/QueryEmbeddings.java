@@ -13,23 +13,29 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.web.client.ResourceAccessException;
+import org.springframework.web.client.RestClientException;
 
 /**
- * Vectors of questions, as long as embed-service answers; the last ones asked are remembered for a while, since pages and retries ask the same question again.
+ * Vectors of questions, as long as embed-service answers; the last ones asked are remembered for a while, since pages and retries ask the
+ * same question again. While it does not answer, one search at a time tries it, now and then, and the others do without a vector.
  */
 public class QueryEmbeddings {
     private static final int REMEMBERED = 512;
     /** Ends the memory of vectors of a model that was replaced. */
     private static final Duration LIFETIME = Duration.ofMinutes(2);
-    /** So that not every search waits for a service that hangs. */
+    /** From a failure to the next try. */
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(2);
 
     private static final Logger log = LoggerFactory.getLogger(QueryEmbeddings.class);
 
     private final EmbedClient client;
     private final Clock clock;
-    private volatile Instant askAgainAt = Instant.MIN;
+    /** Since the last answer a call failed: then one search at a time asks, and the others do not wait for it. */
+    private boolean failing;
+    /** One is asking while {@code failing}. */
+    private boolean probing;
+
+    private Instant askAgainAt = Instant.MIN;
     private final Map<String, Remembered> recent = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Remembered> eldest) {
@@ -55,27 +61,64 @@ public class QueryEmbeddings {
         this.clock = clock;
     }
 
+    private enum Turn {
+        ASK,
+        PROBE,
+        GO_WITHOUT
+    }
+
     /**
      * Empty when embed-service does not answer, is too busy, or fails.
      *
      * @throws ProblemException when it refuses the query itself
      */
     public Optional<QueryVector> find(String query) {
+        Optional<QueryVector> remembered = remembered(query);
+        if (remembered.isPresent()) {
+            return remembered;
+        }
+        Turn turn = takeTurn();
+        if (turn == Turn.GO_WITHOUT) {
+            return Optional.empty();
+        }
+        boolean answered = false;
         try {
-            return clock.instant().isBefore(askAgainAt) ? remembered(query) : Optional.of(of(query));
-        } catch (ResourceAccessException e) {
+            QueryVector vector = ask(query);
+            answered = true;
+            return Optional.of(vector);
+        } catch (RestClientException e) {
             return unavailable(e);
         } catch (ProblemException e) {
             int status = e.getStatusCode().value();
             if (status >= 500 || status == 429 || status == 401) {
                 return unavailable(e);
             }
+            answered = true;
             throw e;
+        } finally {
+            endTurn(turn, answered);
         }
     }
 
-    private Optional<QueryVector> unavailable(RuntimeException e) {
+    private synchronized Turn takeTurn() {
+        if (!failing) {
+            return Turn.ASK;
+        }
+        if (probing || clock.instant().isBefore(askAgainAt)) {
+            return Turn.GO_WITHOUT;
+        }
+        probing = true;
+        return Turn.PROBE;
+    }
+
+    private synchronized void endTurn(Turn turn, boolean answered) {
+        failing = !answered;
+        // Whoever asked before the first failure may come back while another probes.
+        probing &= turn != Turn.PROBE;
         askAgainAt = clock.instant().plus(PAUSE_AFTER_FAILURE);
+    }
+
+    private static Optional<QueryVector> unavailable(RuntimeException e) {
         log.warn("no vectors for queries: {}", e.getMessage());
         return Optional.empty();
     }
@@ -90,11 +133,7 @@ public class QueryEmbeddings {
         }
     }
 
-    private QueryVector of(String query) {
-        Optional<QueryVector> remembered = remembered(query);
-        if (remembered.isPresent()) {
-            return remembered.get();
-        }
+    private QueryVector ask(String query) {
         Instant now = clock.instant();
         EmbedResponse response = client.embed(Kind.QUERY, List.of(query));
         QueryVector vector = new QueryVector(response.vectors().getFirst(), response.indexGeneration());

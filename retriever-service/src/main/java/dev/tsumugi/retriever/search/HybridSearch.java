@@ -56,6 +56,9 @@ public class HybridSearch {
      * @throws ProblemException 503 when nothing but vectors is to be searched and there is none for the query; by words it goes on without
      */
     public SearchResponse search(Caller caller, String query, int limit, SearchMode mode, Map<String, String> filter) {
+        if (mode == SearchMode.LEXICAL) {
+            return search(caller, query, limit, mode, filter, QueryVector.NONE, null);
+        }
         Optional<QueryVector> vector = queryEmbeddings.find(query);
         if (vector.isPresent()) {
             return search(caller, query, limit, mode, filter, vector.get(), null);
@@ -66,14 +69,7 @@ public class HybridSearch {
                     "vector-search-unavailable",
                     "The embed service does not answer, so there is no vector to search with. Try again in a few seconds, or search in the mode lexical.");
         }
-        return search(
-                caller,
-                query,
-                limit,
-                SearchMode.LEXICAL,
-                filter,
-                QueryVector.NONE,
-                mode == SearchMode.LEXICAL ? null : WITHOUT_VECTORS);
+        return search(caller, query, limit, SearchMode.LEXICAL, filter, QueryVector.NONE, WITHOUT_VECTORS);
     }
 
     private SearchResponse search(
