@@ -6,40 +6,57 @@ import jdk.incubator.vector.VectorOperators;
 
 /** Transcendental functions on vectors, by polynomials: the same bits on every processor. */
 final class VectorMath {
-    private static final float LOG2_E = 1.44269504088896341f;
+    // Vectors, not numbers: to spread a number anew is code that counts against what HotSpot inlines (see Separate).
+    private static final FloatVector ZERO = FloatVector.zero(Lanes.F);
+    private static final FloatVector ONE = spread(1f);
+    private static final FloatVector LEAST = spread(-87f);
+    private static final FloatVector MOST = spread(88f);
+    private static final FloatVector LOG2_E = spread(1.44269504088896341f);
     /** ln 2 in two parts, the first exact in few bits, so that the product with a small integer is exact too. */
-    private static final float LN2_HIGH = 0.693359375f;
+    private static final FloatVector MINUS_LN2_HIGH = spread(-0.693359375f);
 
-    private static final float LN2_LOW = -2.12194440e-4f;
+    private static final FloatVector MINUS_LN2_LOW = spread(2.12194440e-4f);
     /** Adding and subtracting it rounds to an integer. */
-    private static final float ROUND = 0x1.8p23f;
+    private static final FloatVector ROUND = spread(0x1.8p23f);
+    /** Minimax coefficients of (e^r - 1 - r) / r^2 on -ln2/2..ln2/2: Moshier, Cephes library. */
+    private static final FloatVector P0 = spread(1.9875691500e-4f);
+
+    private static final FloatVector P1 = spread(1.3981999507e-3f);
+    private static final FloatVector P2 = spread(8.3334519073e-3f);
+    private static final FloatVector P3 = spread(4.1665795894e-2f);
+    private static final FloatVector P4 = spread(1.6666665459e-1f);
+    private static final FloatVector P5 = spread(5.0000001201e-1f);
+    private static final IntVector BIAS = IntVector.broadcast(Lanes.I, 127);
 
     private static final float SQRT_HALF = 0.70710678118654752f;
     private static final float SQRT_TWO_OVER_PI = 0.79788456080286536f;
 
     private VectorMath() {}
 
+    private static FloatVector spread(float value) {
+        return FloatVector.broadcast(Lanes.F, value);
+    }
+
     /** e^x to 2 units in the last place within -87..88; 0 below, e^88 above. */
     static FloatVector exp(FloatVector x) {
-        FloatVector clamped = x.max(-87f).min(88f);
+        FloatVector clamped = x.max(LEAST).min(MOST);
         FloatVector n = clamped.mul(LOG2_E).add(ROUND).sub(ROUND);
-        FloatVector r = n.mul(-LN2_HIGH).add(clamped);
-        r = n.mul(-LN2_LOW).add(r);
-        // Minimax coefficients of (e^r - 1 - r) / r^2 on -ln2/2..ln2/2: Moshier, Cephes library.
-        FloatVector p = r.mul(1.9875691500e-4f).add(1.3981999507e-3f);
-        p = p.fma(r, FloatVector.broadcast(Lanes.F, 8.3334519073e-3f));
-        p = p.fma(r, FloatVector.broadcast(Lanes.F, 4.1665795894e-2f));
-        p = p.fma(r, FloatVector.broadcast(Lanes.F, 1.6666665459e-1f));
-        p = p.fma(r, FloatVector.broadcast(Lanes.F, 5.0000001201e-1f));
-        FloatVector result = p.fma(r.mul(r), r).add(1f);
+        FloatVector r = n.mul(MINUS_LN2_HIGH).add(clamped);
+        r = n.mul(MINUS_LN2_LOW).add(r);
+        FloatVector p = r.mul(P0).add(P1);
+        p = p.fma(r, P2);
+        p = p.fma(r, P3);
+        p = p.fma(r, P4);
+        p = p.fma(r, P5);
+        FloatVector result = p.fma(r.mul(r), r).add(ONE);
         IntVector exponent = (IntVector) n.convertShape(VectorOperators.F2I, Lanes.I, 0);
-        return result.mul(exponent.add(127).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats())
-                .blend(0f, x.lt(-87f));
+        IntVector power = exponent.add(BIAS).lanewise(VectorOperators.LSHL, 23);
+        return result.mul(power.reinterpretAsFloats()).blend(ZERO, x.lt(LEAST));
     }
 
     /** {@code x * sigmoid(x)}. */
     static FloatVector silu(FloatVector x) {
-        return x.div(exp(x.neg()).add(1f));
+        return x.div(exp(x.neg()).add(ONE));
     }
 
     /** {@code x/2 * (1 + erf(x / sqrt 2))}, with erf to 1.5e-7: Abramowitz and Stegun, 7.1.26. */
