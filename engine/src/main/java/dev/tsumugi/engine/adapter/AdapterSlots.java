@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,46 +74,55 @@ public final class AdapterSlots implements AutoCloseable {
         synchronized (loading) {
             try (PeftAdapter adapter = PeftAdapter.open(folder)) {
                 adapter.requireFits(model.adaptableModules());
+                String digest = adapter.digest();
+                if (expectedDigest != null && !expectedDigest.equals(digest)) {
+                    throw new ModelFileException(
+                            folder,
+                            "has the digest " + digest + " where " + expectedDigest + " is expected",
+                            "Fetch it again, or name the right one");
+                }
+                LoadedAdapter known = known(digest);
+                if (known != null) {
+                    return known;
+                }
                 // No backend keeps a value in less than two bytes, so this refuses the hopeless before any memory is
                 // taken.
                 requireRoom(folder, 2 * adapter.elements());
-                CompletableFuture<String> digest = CompletableFuture.supplyAsync(adapter::digest);
-                @Nullable LowRankUpdates updates = null;
-                try {
-                    adapter.requireFinite();
-                    updates = model.prepareAdapter(adapter.pairs());
-                } finally {
-                    // The file must stay mapped while it is hashed, also when all else failed.
-                    digest.handle((done, failure) -> done).join();
-                }
-                return add(folder, adapter, digest.join(), expectedDigest, updates);
+                adapter.requireFinite();
+                return add(folder, adapter, digest, model.prepareAdapter(adapter.pairs()));
             }
         }
     }
 
-    private LoadedAdapter add(
-            Path folder, PeftAdapter adapter, String digest, @Nullable String expected, LowRankUpdates updates) {
+    private @Nullable LoadedAdapter known(String digest) {
+        synchronized (slots) {
+            requireOpen();
+            Slot slot = slots.get(digest);
+            if (slot == null) {
+                return null;
+            }
+            slot.leaving = false;
+            return slot.describe();
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the engine is closed");
+        }
+    }
+
+    /** Adds what is not there: nobody else can have added it while this one was loading. */
+    private LoadedAdapter add(Path folder, PeftAdapter adapter, String digest, LowRankUpdates updates) {
         boolean kept = false;
         try {
-            if (expected != null && !expected.equals(digest)) {
-                throw new ModelFileException(
-                        folder,
-                        "has the digest " + digest + " where " + expected + " is expected",
-                        "Fetch it again, or name the right one");
-            }
             synchronized (slots) {
-                if (closed) {
-                    throw new IllegalStateException("the engine is closed");
-                }
-                Slot slot = slots.get(digest);
-                if (slot == null) {
-                    requireRoom(folder, updates.byteSize());
-                    slot = new Slot(digest, adapter, updates);
-                    slots.put(digest, slot);
-                    bytes += updates.byteSize();
-                    kept = true;
-                }
-                slot.leaving = false;
+                requireOpen();
+                requireRoom(folder, updates.byteSize());
+                Slot slot = new Slot(digest, adapter, updates);
+                slots.put(digest, slot);
+                bytes += updates.byteSize();
+                kept = true;
                 return slot.describe();
             }
         } finally {

@@ -210,7 +210,9 @@ class AdapterEngineTests {
             assertThat(engine.adapters().loaded()).isEmpty();
         }
         try (Engine engine = model.startEngine(limits(64, 100, 4), new AdapterLimits(1 << 30, 1))) {
-            engine.adapters().load(R8, null);
+            LoadedAdapter r8 = engine.adapters().load(R8, null);
+            assertThat(engine.adapters().load(R8, null)).isEqualTo(r8);
+            assertThat(engine.adapters().load(R8, r8.digest())).isEqualTo(r8);
             assertThatThrownBy(() -> engine.adapters().load(R4, null))
                     .isInstanceOf(AdapterLimitException.class)
                     .hasMessageContaining("1 adapters");
