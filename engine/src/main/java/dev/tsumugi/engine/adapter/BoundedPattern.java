@@ -5,18 +5,34 @@ import java.nio.file.Path;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/** A regular expression from outside, which may be written to run for ever: it is short, and ends after so many looks at its input. */
+/**
+ * A regular expression from outside, which may be written to run for ever: it is short, and ends after so many looks at its input, its own and
+ * those of all patterns of its file together.
+ */
 final class BoundedPattern {
     private static final int LONGEST = 2048;
     private static final int MOST_STEPS = 100_000;
 
+    /** Enough to try hundreds of patterns on each of hundreds of layers; half a second. */
+    private static final int MOST_STEPS_OF_A_FILE = 100_000_000;
+
+    /** Looks at names that the patterns of one file have taken so far. */
+    static final class Steps {
+        private int taken;
+    }
+
     private final Path file;
+    private final Steps steps;
     private final String text;
     private final Pattern pattern;
 
-    /** @param file that it stands in, for errors */
-    BoundedPattern(Path file, String before, String text, String behind) {
+    /**
+     * @param file that it stands in, for errors
+     * @param steps shared by the patterns of that file
+     */
+    BoundedPattern(Path file, Steps steps, String before, String text, String behind) {
         this.file = file;
+        this.steps = steps;
         this.text = text;
         if (text.length() > LONGEST) {
             throw new ModelFileException(
@@ -34,11 +50,14 @@ final class BoundedPattern {
 
     /** Whether all of {@code name} matches. */
     boolean matches(String name) {
+        Counted counted = new Counted(name, Math.min(MOST_STEPS, MOST_STEPS_OF_A_FILE - steps.taken));
         try {
-            return pattern.matcher(new Counted(name)).matches();
+            return pattern.matcher(counted).matches();
         } catch (StepsExceeded | StackOverflowError e) {
             throw new ModelFileException(
                     file, "has the pattern '" + text + "', which takes too long to match", "Write it more simply", e);
+        } finally {
+            steps.taken += counted.steps;
         }
     }
 
@@ -53,10 +72,12 @@ final class BoundedPattern {
     /** Counts how often a character is looked at. */
     private static final class Counted implements CharSequence {
         private final String text;
+        private final int most;
         private int steps;
 
-        Counted(String text) {
+        Counted(String text, int most) {
             this.text = text;
+            this.most = most;
         }
 
         @Override
@@ -66,9 +87,10 @@ final class BoundedPattern {
 
         @Override
         public char charAt(int index) {
-            if (++steps > MOST_STEPS) {
+            if (steps >= most) {
                 throw new StepsExceeded();
             }
+            steps++;
             return text.charAt(index);
         }
 

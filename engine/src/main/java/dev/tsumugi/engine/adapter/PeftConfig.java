@@ -71,6 +71,7 @@ final class PeftConfig {
 
     private final Path file;
     private final JsonNode json;
+    private final BoundedPattern.Steps steps = new BoundedPattern.Steps();
     private final int rank;
     private final double alpha;
     private final boolean rankStabilized;
@@ -142,8 +143,7 @@ final class PeftConfig {
         for (Map.Entry<String, JsonNode> entry : json.properties()) {
             String key = entry.getKey();
             JsonNode value = entry.getValue();
-            boolean plain = value.isNumber() || value.isString() && !key.startsWith("use_");
-            if (!READ.contains(key) && !WITHOUT_EFFECT.contains(key) && !plain && !empty(value)) {
+            if (!READ.contains(key) && !WITHOUT_EFFECT.contains(key) && !empty(value)) {
                 throw refused(
                         "sets " + key + ", which the engine does not know",
                         "Train without it, or merge the adapter into its base");
@@ -184,7 +184,7 @@ final class PeftConfig {
     /** A regular expression for whole names, or a list of names or of their last parts. */
     private Predicate<String> names(String key, JsonNode node) {
         if (node.isString()) {
-            return new BoundedPattern(file, "", node.asString(), "")::matches;
+            return new BoundedPattern(file, steps, "", node.asString(), "")::matches;
         }
         List<String> names = strings(key, node);
         return module -> names.stream().anyMatch(name -> module.equals(name) || module.endsWith("." + name));
@@ -205,7 +205,7 @@ final class PeftConfig {
                 ? List.of()
                 : patterns.isString() ? List.of(patterns.asString()) : strings("layers_pattern", patterns);
         List<BoundedPattern> containers = names.stream()
-                .map(name -> new BoundedPattern(file, ".*\\.", name, "\\.\\d+\\..*"))
+                .map(name -> new BoundedPattern(file, steps, ".*\\.", name, "\\.\\d+\\..*"))
                 .toList();
         return module -> {
             if (!named.test(module)) {
@@ -248,7 +248,7 @@ final class PeftConfig {
         node.properties().forEach(e -> values.put(e.getKey(), number(key, e.getValue(), least, most)));
         List<Setting> settings = new ArrayList<>();
         values.forEach((text, value) ->
-                settings.add(new Setting(new BoundedPattern(file, "(?:.*\\.)?(?:", text, ")"), value)));
+                settings.add(new Setting(new BoundedPattern(file, steps, "(?:.*\\.)?(?:", text, ")"), value)));
         return List.copyOf(settings);
     }
 

@@ -189,6 +189,8 @@ class PeftAdapterTests {
                 "\"layer_replication\": [[0,1]] | layer_replication | merge the adapter",
                 "\"use_qalora\": true | use_qalora | merge the adapter",
                 "\"use_bdlora\": \"x\" | use_bdlora | merge the adapter",
+                "\"scaling_factor\": 2 | scaling_factor | merge the adapter",
+                "\"activation\": \"relu\" | sets activation | merge the adapter",
                 "\"arrow_config\": {\"k\": 1} | arrow_config | merge the adapter",
                 "\"alora_invocation_tokens\": [1, 2] | alora_invocation_tokens | merge the adapter",
                 "\"rank_pattern\": {\"(\": 2} | no regular expression | Correct it",
@@ -229,13 +231,32 @@ class PeftAdapterTests {
 
     @Test
     void a_pattern_that_would_match_for_ever_ends() {
-        BoundedPattern pattern = new BoundedPattern(folder, "", "(.*.*.*.*.*.*)*x", "");
+        BoundedPattern pattern = new BoundedPattern(folder, new BoundedPattern.Steps(), "", "(.*.*.*.*.*.*)*x", "");
         assertThatThrownBy(() -> pattern.matches("model.layers.0.self_attn.q_proj"))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContaining("takes too long");
-        assertThatThrownBy(() -> new BoundedPattern(folder, "", "a".repeat(3000), ""))
+        assertThatThrownBy(() -> new BoundedPattern(folder, new BoundedPattern.Steps(), "", "a".repeat(3000), ""))
                 .isInstanceOf(ModelFileException.class)
                 .hasMessageContaining("3000 characters");
+    }
+
+    @Test
+    void the_patterns_of_a_file_share_what_they_may_take() {
+        BoundedPattern.Steps steps = new BoundedPattern.Steps();
+        String name = "a".repeat(200);
+        BoundedPattern costly = new BoundedPattern(folder, steps, "", "(?:.*.*)b|a*", "");
+        assertThat(costly.matches(name)).isTrue();
+        assertThatThrownBy(() -> {
+                    for (int i = 0; i < 100_000; i++) {
+                        costly.matches(name);
+                    }
+                })
+                .isInstanceOf(ModelFileException.class)
+                .hasMessageContaining("takes too long");
+        assertThatThrownBy(() -> new BoundedPattern(folder, steps, "", "b", "").matches("b"))
+                .isInstanceOf(ModelFileException.class);
+        assertThat(new BoundedPattern(folder, new BoundedPattern.Steps(), "", "b", "").matches("b"))
+                .isTrue();
     }
 
     @Test
