@@ -130,6 +130,9 @@ final class Scheduler {
         if (next == null || waiting.running(next.tenant()) > 0) {
             return 0;
         }
+        if (running.size() >= maxRunning && victimFor(next) == null) {
+            return 0;
+        }
         return Math.min(next.missing(), budget / 2);
     }
 

@@ -155,6 +155,19 @@ class SchedulerTests {
     }
 
     @Test
+    void nothing_is_left_for_who_cannot_come_in_anyway() {
+        for (int i = 0; i < 3; i++) {
+            scheduler.submit(sequenceOf("tenant " + i, 100 * i, 1));
+        }
+        Sequence prompt = sequenceOf("last", 500, 16);
+        scheduler.submit(prompt);
+        step(scheduler.plan(), 99);
+        scheduler.submit(sequenceOf("waiting", 600, 6));
+
+        assertThat(scheduler.plan()).hasSize(4).last().isEqualTo(new Share(prompt, 5));
+    }
+
+    @Test
     void tenants_that_compete_get_equal_parts_whatever_they_ask_for() {
         BlockPool large = new BlockPool(4000);
         Scheduler fair = new Scheduler(large, 32, 4);
