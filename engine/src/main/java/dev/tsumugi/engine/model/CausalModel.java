@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /** What the forward passes of all families share: embedding in front, output rows through norm and head behind. */
 abstract class CausalModel implements LanguageModel {
+    private static final BooleanSupplier NEVER = () -> false;
+
     /** The groups of a layer, by their index in {@link #groups}. */
     static final int ATTENTION_IN = 0;
 
@@ -34,7 +36,7 @@ abstract class CausalModel implements LanguageModel {
     final Kernels kernels;
     final WeightLoader loader;
     Probe probe = Probe.NONE;
-    private BooleanSupplier abandoned = () -> false;
+    private BooleanSupplier abandoned = NEVER;
 
     private final Backend backend;
     private final DType cacheStorage;
@@ -165,6 +167,15 @@ abstract class CausalModel implements LanguageModel {
     @Override
     public final boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned) {
         this.abandoned = abandoned;
+        try {
+            return compute(batch, cache, logits);
+        } finally {
+            // What it looks at, the requests of a step, must not outlive the step.
+            this.abandoned = NEVER;
+        }
+    }
+
+    private boolean compute(Batch batch, KvCache cache, float[] logits) {
         int tokens = batch.size();
         int outputs = batch.outputs().length;
         if ((long) outputs * config.vocabularySize() > logits.length) {
