@@ -10,7 +10,7 @@ import jdk.incubator.vector.FloatVector;
  * row gets does not depend on the rows beside it.
  */
 final class LowRankProduct {
-    /** Rows that share each load of A and B. */
+    /** Rows that share each load of A; those of B are shared by two, with {@link #RANKS} shrunk values of each in registers. */
     private static final int GRAIN = 4;
     /** Most rows of a task: their shrunk values stay in the first-level cache. */
     private static final int MOST_ROWS = 32;
@@ -18,6 +18,9 @@ final class LowRankProduct {
     private static final int TASKS_PER_THREAD = 2;
     /** Multiplications below which waking other threads costs more than they save. */
     private static final long SMALL = 1 << 15;
+
+    /** Ranks that are expanded together. */
+    private static final int RANKS = 4;
 
     private static final long SUMS_BYTES = 2L * GRAIN * Lanes.VECTOR_BYTES;
 
@@ -207,90 +210,104 @@ final class LowRankProduct {
         Lanes.setFloat(out + Lanes.FLOAT_BYTES, Lanes.sum(second) * scale1);
     }
 
-    /** {@code out[t, n] += sum over r of shrunk[t, r] * b[n, r]}. */
+    /**
+     * {@code out[t, n] += sum over r of shrunk[t, r] * b[n, r]}: four ranks at a time over all outputs, so that the shrunk values stay in registers.
+     */
     private static void expand(
             long out, long outStride, int rows, Part part, int shrunkRows, boolean half, long shrunk) {
         long stride = shrunkRows * Lanes.FLOAT_BYTES;
-        long from = shrunk + part.firstRow() * Lanes.FLOAT_BYTES;
         int rank = part.rank();
-        long panelBytes = (long) rank * Lanes.PANEL * (half ? Short.BYTES : Lanes.FLOAT_BYTES);
-        for (int panel = 0; panel < part.panels(); panel++) {
-            long b = part.address() + panel * panelBytes;
-            int valid = part.outputs() - panel * Lanes.PANEL;
-            long to = out + (long) panel * Lanes.PANEL * Lanes.FLOAT_BYTES;
+        int elementBytes = half ? Short.BYTES : Float.BYTES;
+        int whole = part.outputs() / Lanes.L;
+        int r = 0;
+        for (; r + RANKS <= rank; r += RANKS) {
+            long from = shrunk + (part.firstRow() + r) * Lanes.FLOAT_BYTES;
+            long b = part.address() + (long) r * Lanes.L * elementBytes;
             int t = 0;
-            for (; valid >= Lanes.PANEL && t + GRAIN <= rows; t += GRAIN) {
-                expandFour(b, rank, half, from + t * stride, stride, to + t * outStride, outStride);
+            for (; t + 2 <= rows; t += 2) {
+                expandTwo(b, rank, whole, half, from + t * stride, stride, out + t * outStride, outStride);
             }
             for (; t < rows; t++) {
-                if (valid >= Lanes.PANEL) {
-                    expandOne(b, rank, half, from + t * stride, to + t * outStride);
-                } else {
-                    expandPart(b, rank, half, from + t * stride, to + t * outStride, valid);
-                }
+                expandOne(b, rank, whole, half, from + t * stride, out + t * outStride);
+            }
+        }
+        for (; r < rank; r++) {
+            long b = part.address() + (long) r * Lanes.L * elementBytes;
+            for (int t = 0; t < rows; t++) {
+                long value = shrunk + t * stride + (part.firstRow() + r) * Lanes.FLOAT_BYTES;
+                expandRank(b, rank, whole, half, value, out + t * outStride);
+            }
+        }
+        if (part.outputs() % Lanes.L != 0) {
+            for (int t = 0; t < rows; t++) {
+                long value = shrunk + t * stride + part.firstRow() * Lanes.FLOAT_BYTES;
+                expandRest(part, whole, half, value, out + t * outStride);
             }
         }
     }
 
-    private static void expandFour(long b, int rank, boolean half, long shrunk, long stride, long out, long outStride) {
-        long behind = out + Lanes.VECTOR_BYTES;
-        FloatVector low0 = Lanes.load(out);
-        FloatVector high0 = Lanes.load(behind);
-        FloatVector low1 = Lanes.load(out + outStride);
-        FloatVector high1 = Lanes.load(behind + outStride);
-        FloatVector low2 = Lanes.load(out + 2 * outStride);
-        FloatVector high2 = Lanes.load(behind + 2 * outStride);
-        FloatVector low3 = Lanes.load(out + 3 * outStride);
-        FloatVector high3 = Lanes.load(behind + 3 * outStride);
-        for (int r = 0; r < rank; r++) {
-            FloatVector low = element(b, r * Lanes.PANEL, half);
-            FloatVector high = element(b, r * Lanes.PANEL + Lanes.L, half);
-            long value = shrunk + r * Lanes.FLOAT_BYTES;
-            FloatVector h0 = broadcast(value);
-            low0 = low.fma(h0, low0);
-            high0 = high.fma(h0, high0);
-            FloatVector h1 = broadcast(value + stride);
-            low1 = low.fma(h1, low1);
-            high1 = high.fma(h1, high1);
-            FloatVector h2 = broadcast(value + 2 * stride);
-            low2 = low.fma(h2, low2);
-            high2 = high.fma(h2, high2);
-            FloatVector h3 = broadcast(value + 3 * stride);
-            low3 = low.fma(h3, low3);
-            high3 = high.fma(h3, high3);
+    private static void expandTwo(
+            long b, int rank, int vectors, boolean half, long shrunk, long stride, long out, long outStride) {
+        FloatVector h00 = broadcast(shrunk);
+        FloatVector h01 = broadcast(shrunk + Lanes.FLOAT_BYTES);
+        FloatVector h02 = broadcast(shrunk + 2 * Lanes.FLOAT_BYTES);
+        FloatVector h03 = broadcast(shrunk + 3 * Lanes.FLOAT_BYTES);
+        FloatVector h10 = broadcast(shrunk + stride);
+        FloatVector h11 = broadcast(shrunk + stride + Lanes.FLOAT_BYTES);
+        FloatVector h12 = broadcast(shrunk + stride + 2 * Lanes.FLOAT_BYTES);
+        FloatVector h13 = broadcast(shrunk + stride + 3 * Lanes.FLOAT_BYTES);
+        for (int n = 0; n < vectors; n++) {
+            int at = n * rank * Lanes.L;
+            long to = out + n * Lanes.VECTOR_BYTES;
+            FloatVector row = element(b, at, half);
+            FloatVector sum0 = row.fma(h00, Lanes.load(to));
+            FloatVector sum1 = row.fma(h10, Lanes.load(to + outStride));
+            row = element(b, at + Lanes.L, half);
+            sum0 = row.fma(h01, sum0);
+            sum1 = row.fma(h11, sum1);
+            row = element(b, at + 2 * Lanes.L, half);
+            sum0 = row.fma(h02, sum0);
+            sum1 = row.fma(h12, sum1);
+            row = element(b, at + 3 * Lanes.L, half);
+            Lanes.store(row.fma(h03, sum0), to);
+            Lanes.store(row.fma(h13, sum1), to + outStride);
         }
-        Lanes.store(low0, out);
-        Lanes.store(high0, behind);
-        Lanes.store(low1, out + outStride);
-        Lanes.store(high1, behind + outStride);
-        Lanes.store(low2, out + 2 * outStride);
-        Lanes.store(high2, behind + 2 * outStride);
-        Lanes.store(low3, out + 3 * outStride);
-        Lanes.store(high3, behind + 3 * outStride);
     }
 
-    private static void expandOne(long b, int rank, boolean half, long shrunk, long out) {
-        FloatVector low = Lanes.load(out);
-        FloatVector high = Lanes.load(out + Lanes.VECTOR_BYTES);
-        for (int r = 0; r < rank; r++) {
-            FloatVector value = broadcast(shrunk + r * Lanes.FLOAT_BYTES);
-            low = element(b, r * Lanes.PANEL, half).fma(value, low);
-            high = element(b, r * Lanes.PANEL + Lanes.L, half).fma(value, high);
+    private static void expandOne(long b, int rank, int vectors, boolean half, long shrunk, long out) {
+        FloatVector h0 = broadcast(shrunk);
+        FloatVector h1 = broadcast(shrunk + Lanes.FLOAT_BYTES);
+        FloatVector h2 = broadcast(shrunk + 2 * Lanes.FLOAT_BYTES);
+        FloatVector h3 = broadcast(shrunk + 3 * Lanes.FLOAT_BYTES);
+        for (int n = 0; n < vectors; n++) {
+            int at = n * rank * Lanes.L;
+            long to = out + n * Lanes.VECTOR_BYTES;
+            FloatVector sum = element(b, at, half).fma(h0, Lanes.load(to));
+            sum = element(b, at + Lanes.L, half).fma(h1, sum);
+            sum = element(b, at + 2 * Lanes.L, half).fma(h2, sum);
+            Lanes.store(element(b, at + 3 * Lanes.L, half).fma(h3, sum), to);
         }
-        Lanes.store(low, out);
-        Lanes.store(high, out + Lanes.VECTOR_BYTES);
     }
 
-    /** The last panel, of which only {@code valid} outputs are there. */
-    private static void expandPart(long b, int rank, boolean half, long shrunk, long out, int valid) {
-        FloatVector low = Lanes.load(out, valid);
-        FloatVector high = Lanes.load(out + Lanes.VECTOR_BYTES, Math.max(valid - Lanes.L, 0));
-        for (int r = 0; r < rank; r++) {
-            FloatVector value = broadcast(shrunk + r * Lanes.FLOAT_BYTES);
-            low = element(b, r * Lanes.PANEL, half).fma(value, low);
-            high = element(b, r * Lanes.PANEL + Lanes.L, half).fma(value, high);
+    /** One of the ranks that are no whole four. */
+    private static void expandRank(long b, int rank, int vectors, boolean half, long shrunk, long out) {
+        FloatVector value = broadcast(shrunk);
+        for (int n = 0; n < vectors; n++) {
+            long to = out + n * Lanes.VECTOR_BYTES;
+            Lanes.store(element(b, n * rank * Lanes.L, half).fma(value, Lanes.load(to)), to);
         }
-        PanelProduct.finish(low, high, out, valid, false);
+    }
+
+    /** The outputs behind the last whole vector. */
+    private static void expandRest(Part part, int vectors, boolean half, long shrunk, long out) {
+        int rest = part.outputs() - vectors * Lanes.L;
+        long to = out + vectors * Lanes.VECTOR_BYTES;
+        FloatVector sum = Lanes.load(to, rest);
+        for (int r = 0; r < part.rank(); r++) {
+            FloatVector row = element(part.address(), (vectors * part.rank() + r) * Lanes.L, half);
+            sum = row.fma(broadcast(shrunk + r * Lanes.FLOAT_BYTES), sum);
+        }
+        Lanes.store(sum, to, rest);
     }
 
     private static FloatVector broadcast(long address) {

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All updates of one adapter in one piece of memory, as fp32 or bfloat16. Each A is rows of whole vectors, read along the activation; each B is
- * panels of {@link Lanes#PANEL} outputs, rank after rank.
+ * panels of a vector of outputs, rank after rank.
  */
 final class VectorLowRank implements LowRankUpdates {
     /** Rows of A that are multiplied together; there is always a whole number of them. */
@@ -24,11 +24,11 @@ final class VectorLowRank implements LowRankUpdates {
      *
      * @param outputs N
      * @param firstRow of its A among those of the update
-     * @param address of [panels][rank][PANEL]
+     * @param address of [panels][rank][L]
      */
     record Part(int output, int outputs, int firstRow, int rank, long address) {
         int panels() {
-            return (outputs + Lanes.PANEL - 1) / Lanes.PANEL;
+            return (outputs + Lanes.L - 1) / Lanes.L;
         }
     }
 
@@ -150,7 +150,7 @@ final class VectorLowRank implements LowRankUpdates {
             for (LowRankSource.Up up : source.ups()) {
                 int rank = (int) up.b().shape().get(1);
                 Part part = new Part(up.output(), up.rows().length, firstRows[up.down()], rank, 0);
-                long b = reserve((long) part.panels() * rank * Lanes.PANEL);
+                long b = reserve((long) part.panels() * rank * Lanes.L);
                 parts.add(new Part(part.output, part.outputs, part.firstRow, rank, b));
             }
             return new Update(source.inputs(), rows, scales, address, parts);
@@ -185,20 +185,20 @@ final class VectorLowRank implements LowRankUpdates {
             read(up.b());
             int[] rows = up.rows();
             int rank = part.rank;
-            int size = rank * Lanes.PANEL;
+            int size = rank * Lanes.L;
             if (panel.length < size) {
                 panel = new float[size];
             }
             for (int p = 0; p < part.panels(); p++) {
-                int first = p * Lanes.PANEL;
-                int valid = Math.min(Lanes.PANEL, rows.length - first);
-                if (valid < Lanes.PANEL) {
+                int first = p * Lanes.L;
+                int valid = Math.min(Lanes.L, rows.length - first);
+                if (valid < Lanes.L) {
                     Arrays.fill(panel, 0, size, 0);
                 }
                 for (int lane = 0; lane < valid; lane++) {
                     int from = rows[first + lane] * rank;
                     for (int r = 0; r < rank; r++) {
-                        panel[r * Lanes.PANEL + lane] = values[from + r];
+                        panel[r * Lanes.L + lane] = values[from + r];
                     }
                 }
                 store(panel, 0, size, to + (long) p * size * elementBytes);
