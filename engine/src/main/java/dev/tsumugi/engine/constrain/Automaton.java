@@ -22,8 +22,11 @@ final class Automaton {
 
     private static final long BYTES_A_PLACE = 64;
 
-    /** Places entered for one mask: some 200 ms, where a few thousand are usual. */
-    private static final int MOST_WORK = 2_000_000;
+    /** What entering a place costs, in edges looked at. */
+    private static final int WORK_A_PLACE = 64;
+
+    /** What a step that is not known yet costs beside its edges and places. */
+    private static final int WORK_A_STEP = 64;
 
     private static final int[] NONE = {};
 
@@ -52,7 +55,8 @@ final class Automaton {
     private Map<TokenMask, TokenMask> masks = new HashMap<>();
     private int frameCount = 1;
     private long bytes;
-    private int work;
+    private long work;
+    private long mostWork = ConstraintBudget.MOST_AT_ONCE;
     private ConstraintState initial;
 
     /** An open call. Equal ones are the same object. */
@@ -199,37 +203,48 @@ final class Automaton {
     }
 
     private synchronized ConstraintState newStep(ConstraintState state, int b) {
+        work(WORK_A_STEP);
         Reached reached = new Reached();
+        // Changes, from one byte to the next, in how many edges read a byte and not b.
+        int[] others = new int[257];
+        // What all edges that read b read too.
+        int first = 0;
+        int last = 255;
         for (Place place : state.places()) {
             int[] edges = readEdges[place.node()];
+            work(edges.length / 3);
             for (int i = 0; i < edges.length; i += 3) {
                 if (edges[i] <= b && b <= edges[i + 1]) {
                     reached.add(edges[i + 2], place.frame());
+                    first = Math.max(first, edges[i]);
+                    last = Math.min(last, edges[i + 1]);
+                } else {
+                    others[edges[i]]++;
+                    others[edges[i + 1] + 1]--;
                 }
             }
         }
         ConstraintState next = reached.state();
-        // Most classes of bytes lead where another one leads.
+        // Most classes of bytes lead where another one leads: those that the same edges read.
+        int reading = 0;
         for (int other = 0; other < 256; other = lastLike[other] + 1) {
-            if (state.next(classOf[other]) == null && readsAlike(state, b, other)) {
+            reading += others[other];
+            if (reading == 0 && first <= other && other <= last && state.next(classOf[other]) == null) {
                 state.setNext(classOf[other], next);
             }
         }
         return next;
     }
 
-    /** Whether the same edges read both bytes. */
-    private boolean readsAlike(ConstraintState state, int b, int other) {
-        for (Place place : state.places()) {
-            int[] edges = readEdges[place.node()];
-            for (int i = 0; i < edges.length; i += 3) {
-                boolean one = edges[i] <= b && b <= edges[i + 1];
-                if (one != (edges[i] <= other && other <= edges[i + 1])) {
-                    return false;
-                }
-            }
+    private void work(int more) {
+        work += more;
+        if (work > mostWork) {
+            String problem = mostWork == ConstraintBudget.MOST_AT_ONCE
+                    ? "The constraint can be read in too many ways at once to be followed."
+                    : "Following the constraint has taken all the work that one answer may take.";
+            throw new ConstraintException(
+                    problem + " Make its alternatives differ earlier, and avoid repetitions within repetitions.");
         }
-        return true;
     }
 
     /** Places that are reached, and all that are reached from them without reading. */
@@ -240,10 +255,7 @@ final class Automaton {
         private boolean accepts;
 
         void add(int node, Frame frame) {
-            if (++work > MOST_WORK) {
-                throw new ConstraintException("The constraint can be read in too many ways at once to be followed."
-                        + " Make its alternatives differ earlier, and avoid repetitions within repetitions.");
-            }
+            work(WORK_A_PLACE);
             Place place = new Place(node, frame);
             if (seen.add(place)) {
                 open.add(place);
@@ -301,12 +313,18 @@ final class Automaton {
         });
     }
 
-    synchronized TokenMask maskOf(ConstraintState state) {
-        work = 0;
+    synchronized TokenMask maskOf(ConstraintState state, ConstraintBudget budget) {
+        begin(budget.mostNow());
         if (bytes > MOST_BYTES) {
             forget();
         }
-        TokenMask mask = vocabulary.allowedFrom(this, state);
+        TokenMask mask;
+        try {
+            mask = vocabulary.allowedFrom(this, state);
+        } finally {
+            budget.spend(work);
+            begin(ConstraintBudget.MOST_AT_ONCE);
+        }
         return masks.computeIfAbsent(mask, key -> {
             bytes += key.bytes();
             return key;
@@ -323,6 +341,11 @@ final class Automaton {
         initial = newInitial();
     }
 
+    private synchronized void begin(long most) {
+        work = 0;
+        mostWork = most;
+    }
+
     synchronized long bytes() {
         return networkBytes + bytes;
     }
@@ -331,9 +354,7 @@ final class Automaton {
         if (vocabulary.tokenizer().isSpecial(token)) {
             return dead;
         }
-        synchronized (this) {
-            work = 0;
-        }
+        begin(ConstraintBudget.MOST_AT_ONCE);
         ConstraintState at = state;
         byte[] text = vocabulary.tokenizer().bytesOf(token);
         for (byte b : text) {

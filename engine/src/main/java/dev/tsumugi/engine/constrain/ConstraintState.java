@@ -47,15 +47,22 @@ public final class ConstraintState {
         return accepting && places.isEmpty();
     }
 
+    /** {@link #mask(ConstraintBudget)} for someone who asks only once. */
+    public TokenMask mask() {
+        return mask(new ConstraintBudget());
+    }
+
     /**
      * Tokens that may come next, end tokens not among them. Empty only when the text {@linkplain #isComplete() must end}. Computed once.
      *
+     * @param budget of the answer; pays for what is not known yet
      * @throws ConstraintException when the constraint has so many readings here that following them all costs too much
      */
-    public TokenMask mask() {
+    public TokenMask mask(ConstraintBudget budget) {
+        budget.token();
         TokenMask known = mask;
         if (known == null) {
-            known = automaton.maskOf(this);
+            known = automaton.maskOf(this, budget);
             mask = known;
         }
         return known;
@@ -65,14 +72,16 @@ public final class ConstraintState {
      * Sets the logits of all tokens that may not come next to minus infinity; those of {@code endTokens} stay where the text may end.
      *
      * @param logits {@code vocabulary} of them, from {@code from}
+     * @param budget of the answer
+     * @throws ConstraintException as {@link #mask(ConstraintBudget)}
      */
-    public void restrict(float[] logits, int from, int vocabulary, Set<Integer> endTokens) {
+    public void restrict(float[] logits, int from, int vocabulary, Set<Integer> endTokens, ConstraintBudget budget) {
         float[] ends = new float[endTokens.size()];
         int end = 0;
         for (int id : endTokens) {
             ends[end++] = id < vocabulary ? logits[from + id] : 0;
         }
-        mask().apply(logits, from, vocabulary);
+        mask(budget).apply(logits, from, vocabulary);
         end = 0;
         for (int id : endTokens) {
             float logit = ends[end++];

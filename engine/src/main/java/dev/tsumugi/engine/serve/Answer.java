@@ -2,6 +2,7 @@ package dev.tsumugi.engine.serve;
 
 import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.constrain.Constraint;
+import dev.tsumugi.engine.constrain.ConstraintBudget;
 import dev.tsumugi.engine.constrain.ConstraintState;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.sample.Sampler;
@@ -32,6 +33,7 @@ final class Answer {
     private final StopStrings stops;
     private final Set<Integer> endTokens;
     private @Nullable ConstraintState constrained;
+    private final ConstraintBudget constraintBudget = new ConstraintBudget();
     private final int lengthLimit;
     private final Mailbox mailbox;
     private final long submitted;
@@ -135,7 +137,7 @@ final class Answer {
         boolean wanted = request.logprobs() >= 0;
         float[] raw = wanted ? Arrays.copyOfRange(logits, from, from + vocabulary) : logits;
         if (constrained != null) {
-            constrained.restrict(logits, from, vocabulary, endTokens);
+            constrained.restrict(logits, from, vocabulary, endTokens, constraintBudget);
         }
         int token = sampler.next(logits, from, vocabulary, sequence.known());
         if (wanted) {

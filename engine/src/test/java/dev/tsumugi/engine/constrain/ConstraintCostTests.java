@@ -13,6 +13,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ConstraintCostTests {
     private static final Constraints CONSTRAINTS = RandomAnswers.VOCABULARIES.get("tiny-llama");
 
+    /** More of the tokens that are a few letters. */
+    private static final Constraints VARIED = RandomAnswers.VOCABULARIES.get("tokenizer/qwen2-style");
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -105,6 +108,42 @@ class ConstraintCostTests {
         assertThatThrownBy(() -> CONSTRAINTS.jsonSchema("{\"$ref\": \"#/$defs/%zz\"}"))
                 .isInstanceOf(ConstraintException.class)
                 .hasMessageContaining("%");
+    }
+
+    @Test
+    void a_mask_that_costs_too_much_ends_and_what_it_cost_is_counted() {
+        Constraint constraint = VARIED.regex("x(e?t?a?o?i?n?){3000}");
+        ConstraintState state =
+                constraint.initial().after(constraint.tokenizer().encodePlain("x")[0]);
+        ConstraintBudget budget = new ConstraintBudget();
+        assertThatThrownBy(() -> state.mask(budget))
+                .isInstanceOf(ConstraintException.class)
+                .hasMessageContaining("too many ways at once");
+        assertThat(budget.spent()).isBetween(ConstraintBudget.MOST_AT_ONCE, ConstraintBudget.MOST_AT_ONCE * 2);
+    }
+
+    @Test
+    void an_answer_whose_masks_cost_too_much_together_ends() {
+        Constraint constraint = VARIED.regex("x(e?t?a?o?i?n?){120}");
+        ConstraintBudget budget = new ConstraintBudget();
+        assertThatThrownBy(() -> {
+                    ConstraintState state = constraint.initial();
+                    for (int token : constraint.tokenizer().encodePlain("x" + "nnnioateo".repeat(13))) {
+                        assertThat(state.mask(budget).allows(token)).isTrue();
+                        state = state.after(token);
+                    }
+                })
+                .isInstanceOf(ConstraintException.class)
+                .hasMessageContaining("all the work that one answer may take");
+    }
+
+    @Test
+    void what_is_known_costs_nothing() {
+        ConstraintState state = CONSTRAINTS.regex("[a-z]{3,7}").initial();
+        state.mask();
+        ConstraintBudget budget = new ConstraintBudget();
+        state.mask(budget);
+        assertThat(budget.spent()).isZero();
     }
 
     @Test

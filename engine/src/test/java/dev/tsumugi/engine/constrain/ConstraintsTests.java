@@ -8,6 +8,7 @@ import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.opentest4j.TestAbortedException;
 
 class ConstraintsTests {
     private static final Constraints CONSTRAINTS = RandomAnswers.VOCABULARIES.get("tiny-llama");
@@ -62,9 +64,8 @@ class ConstraintsTests {
         Random random = new Random(seed);
         Pattern java = Pattern.compile(pattern);
         for (Constraints constraints : RandomAnswers.VOCABULARIES.values()) {
-            Constraint constraint = constraints.regex(pattern);
             for (int i = 0; i < 3; i++) {
-                Optional<String> answer = RandomAnswers.any(random, constraint);
+                Optional<String> answer = unlessTooCostly(() -> RandomAnswers.any(random, constraints.regex(pattern)));
                 answer.ifPresent(text -> assertThat(text).matches(java));
                 Statistics.label("finished").collect(answer.isPresent());
             }
@@ -75,7 +76,18 @@ class ConstraintsTests {
     @Property(tries = 200)
     void a_text_is_accepted_exactly_when_it_matches(@ForAll("patterns") String pattern, @ForAll("texts") String text) {
         boolean matches = Pattern.compile(pattern).matcher(text).matches();
-        assertThat(accepts(CONSTRAINTS.regex(pattern), text)).isEqualTo(matches);
+        assertThat(unlessTooCostly(() -> accepts(CONSTRAINTS.regex(pattern), text)))
+                .isEqualTo(matches);
+    }
+
+    /** A few of the patterns can be read in so many ways that they are refused, which is right. */
+    private static <T> T unlessTooCostly(Supplier<T> answer) {
+        try {
+            return answer.get();
+        } catch (ConstraintException e) {
+            assertThat(e).hasMessageContaining("too many ways");
+            throw new TestAbortedException(e.getMessage());
+        }
     }
 
     @Provide

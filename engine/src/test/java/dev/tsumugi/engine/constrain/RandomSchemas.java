@@ -34,7 +34,12 @@ final class RandomSchemas {
         ObjectNode definitions = root.putObject("$defs");
         definitions.set("word", string());
         ObjectNode list = definitions.putObject("list").put("type", "object");
-        list.putObject("properties").set("head", value(0));
+        JsonNode head = value(0);
+        while (head.path("$ref").asString("").endsWith("list")) {
+            // A list that must hold a list has no end.
+            head = value(0);
+        }
+        list.putObject("properties").set("head", head);
         ((ObjectNode) list.get("properties"))
                 .putObject("tail")
                 .putArray("anyOf")

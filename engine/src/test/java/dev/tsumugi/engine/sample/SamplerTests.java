@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.tsumugi.engine.constrain.ConstraintBudget;
 import dev.tsumugi.engine.constrain.ConstraintState;
 import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.tokenizer.GoldenFiles;
@@ -139,7 +140,7 @@ class SamplerTests {
         for (int steps = random.nextInt(5); steps > 0; steps--) {
             state = state.after(allowed(random, state, vocabulary));
         }
-        state.restrict(logits, 0, vocabulary, Set.of(end));
+        state.restrict(logits, 0, vocabulary, Set.of(end), new ConstraintBudget());
         double[] constrained = new Sampler(settings, 0, new int[0]).probabilities(logits);
         double sum = state.isAccepting() ? free[end] : 0;
         for (int i = 0; i < vocabulary; i++) {

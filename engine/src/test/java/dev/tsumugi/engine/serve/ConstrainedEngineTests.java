@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tsumugi.engine.constrain.Constraint;
+import dev.tsumugi.engine.constrain.ConstraintException;
 import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.sample.SamplingSettings;
 import dev.tsumugi.engine.sample.TokenLogprobs;
@@ -130,6 +131,16 @@ class ConstrainedEngineTests {
 
     private static org.assertj.core.data.Offset<Double> within() {
         return org.assertj.core.data.Offset.offset(1e-6);
+    }
+
+    @Test
+    void an_answer_that_is_too_costly_to_constrain_fails_and_the_others_go_on() throws Exception {
+        Generation costly = engine.submit(request(1, 5, "[01](a?[b-y]?[c-x]?[0-9]?[d-w]?){2500}", 100));
+        Generation other = engine.submit(request(2, 5, "[0-9]{20}", 100));
+        assertThatThrownBy(() -> costly.result().get(30, SECONDS))
+                .hasRootCauseInstanceOf(ConstraintException.class)
+                .hasMessageContaining("too many ways at once");
+        assertThat(other.result().get(30, SECONDS).text()).matches("[0-9]{20}");
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.tsumugi.embedded.downloads.Downloads;
+import dev.tsumugi.engine.constrain.ConstraintBudget;
 import dev.tsumugi.engine.constrain.ConstraintException;
 import dev.tsumugi.engine.constrain.ConstraintState;
 import dev.tsumugi.engine.constrain.Constraints;
@@ -15,7 +16,6 @@ import dev.tsumugi.engine.tokenizer.ChatMessage;
 import dev.tsumugi.engine.tokenizer.GoldenFiles;
 import dev.tsumugi.engine.tokenizer.TokenizerCases;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -108,30 +108,25 @@ class SmolLm2IT {
     }
 
     @Test
-    void a_usual_schema_costs_little_to_compile_and_to_follow() {
+    void a_usual_schema_costs_little_to_follow() {
         Constraints constraints = new Constraints(model.tokenizer());
-        long best = Long.MAX_VALUE;
-        for (int i = 0; i < 20; i++) {
-            // A name of its own each time, so that nothing is kept from before.
-            String schema = """
+        String schema = """
                     {"$defs": {"line": {"type": "object", "properties": {"sku": {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"},
                          "count": {"type": "integer", "minimum": 1, "maximum": 999}, "note": {"type": "string", "maxLength": 200}},
                          "required": ["sku", "count"]}},
-                     "type": "object", "properties": {"order%d": {"type": "string"}, "date": {"type": "string", "format": "date-time"},
+                     "type": "object", "properties": {"order": {"type": "string"}, "date": {"type": "string", "format": "date-time"},
                          "total": {"type": "number", "minimum": 0}, "lines": {"type": "array", "items": {"$ref": "#/$defs/line"},
-                         "minItems": 1, "maxItems": 50}, "paid": {"type": ["boolean", "null"]}}, "required": ["date", "lines"]}""".formatted(i);
-            String text = "{\"order%d\": \"№ 17 / 日本\", \"date\": \"2026-01-31T12:00:00Z\", ".formatted(i)
-                    + "\"lines\": [{\"sku\": \"ABC-0001\", \"count\": 12, \"note\": \"Please wrap it well.\"}]}";
-            long begin = System.nanoTime();
-            ConstraintState state = constraints.jsonSchema(schema).initial();
-            for (int token : model.tokenizer().encodePlain(text)) {
-                assertThat(state.mask().allows(token)).isTrue();
-                state = state.after(token);
-            }
-            best = Math.min(best, System.nanoTime() - begin);
-            assertThat(state.isComplete()).isTrue();
+                         "minItems": 1, "maxItems": 50}, "paid": {"type": ["boolean", "null"]}}, "required": ["date", "lines"]}""";
+        String text = "{\"order\": \"№ 17 / 日本\", \"date\": \"2026-01-31T12:00:00Z\", "
+                + "\"lines\": [{\"sku\": \"ABC-0001\", \"count\": 12, \"note\": \"Please wrap it well.\"}]}";
+        ConstraintBudget budget = new ConstraintBudget();
+        ConstraintState state = constraints.jsonSchema(schema).initial();
+        for (int token : model.tokenizer().encodePlain(text)) {
+            assertThat(state.mask(budget).allows(token)).isTrue();
+            state = state.after(token);
         }
-        assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(50));
+        assertThat(state.isComplete()).isTrue();
+        assertThat(budget.spent()).isLessThan(400_000);
     }
 
     @Test
