@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.InternalHeaders;
-import dev.tsumugi.generator.grounding.Passages;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpRequest;

@@ -11,7 +11,6 @@ import dev.tsumugi.contracts.api.InternalHeaders;
 import dev.tsumugi.contracts.api.SearchResponse;
 import dev.tsumugi.contracts.event.GenerationRequest;
 import dev.tsumugi.embedded.EmbeddedKafka;
-import dev.tsumugi.generator.grounding.Passages;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;

@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import dev.tsumugi.embedded.downloads.Downloads;
-import dev.tsumugi.generator.grounding.Passages;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.OutputStream;

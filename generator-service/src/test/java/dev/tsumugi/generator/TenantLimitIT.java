@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.InternalHeaders;
-import dev.tsumugi.generator.grounding.Passages;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;

@@ -9,7 +9,7 @@ import dev.tsumugi.engine.serve.PromptTooLongException;
 import dev.tsumugi.engine.serve.QueueFullException;
 import dev.tsumugi.generator.model.ServedModel;
 import dev.tsumugi.generator.model.TokenStream;
-import dev.tsumugi.generator.prompt.QuestionTooLongException;
+import dev.tsumugi.platform.prompt.QuestionTooLongException;
 import dev.tsumugi.platform.web.ProblemException;
 import java.util.List;
 import java.util.Set;

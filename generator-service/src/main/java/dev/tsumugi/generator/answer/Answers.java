@@ -7,13 +7,15 @@ import dev.tsumugi.engine.serve.FinishReason;
 import dev.tsumugi.engine.serve.GenerationRequest;
 import dev.tsumugi.engine.serve.GenerationResult;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
-import dev.tsumugi.generator.grounding.CitationFinder;
-import dev.tsumugi.generator.grounding.GroundedAnswer;
-import dev.tsumugi.generator.grounding.RelevanceGate;
 import dev.tsumugi.generator.model.ModelHost;
 import dev.tsumugi.generator.model.ServedModel;
 import dev.tsumugi.generator.model.TokenStream;
-import dev.tsumugi.generator.prompt.AnswerPrompt;
+import dev.tsumugi.platform.grounding.CitationFinder;
+import dev.tsumugi.platform.grounding.GroundedAnswer;
+import dev.tsumugi.platform.grounding.Refusals;
+import dev.tsumugi.platform.grounding.RelevanceGate;
+import dev.tsumugi.platform.grounding.Repetition;
+import dev.tsumugi.platform.prompt.AnswerPrompt;
 import dev.tsumugi.platform.web.ProblemException;
 import java.io.IOException;
 import java.time.Duration;
@@ -28,7 +30,6 @@ import org.springframework.stereotype.Service;
 @Service
 public class Answers {
     private static final Duration HEARTBEAT = Duration.ofMillis(500);
-    private static final List<String> STOP = List.of("\n\n", "\nQuestion:", "\nText:");
 
     private final ModelHost host;
     private final AnswerProperties properties;
@@ -72,7 +73,7 @@ public class Answers {
             return new Refused(refusal(request, served, new AskResponse.Usage(0, 0), begin, begin));
         }
         GenerationRequest generation = GenerationRequest.of(prompt(request, served), properties.maxTokens())
-                .withStop(STOP)
+                .withStop(AnswerPrompt.STOP)
                 .withTimeout(host.timeout())
                 .withTenant(tenant)
                 .withAdapter(served.adapterDigest());
@@ -80,12 +81,10 @@ public class Answers {
     }
 
     private int[] prompt(AnswerRequest request, ServedModel served) {
-        int hiddenSize = served.model().config().hiddenSize();
-        int context = served.engine().limits().contextLength();
-        int room = Math.min(
-                properties.promptTokensFor(hiddenSize), context - Math.min(properties.maxTokens(), context / 2));
-        AnswerPrompt prompt = new AnswerPrompt(
-                served::countTokens, room, properties.excerptTokensFor(hiddenSize), properties.focusFor(hiddenSize));
+        AnswerPrompt prompt = properties
+                .budgetFor(served.model().config().hiddenSize())
+                .within(served.engine().limits().contextLength())
+                .prompt(served::countTokens);
         List<AskRequest.Turn> history = request.history() == null ? List.of() : request.history();
         List<ChatMessage> messages =
                 AnswerRequests.fitting(() -> prompt.messages(request.question(), request.passages(), history)).stream()

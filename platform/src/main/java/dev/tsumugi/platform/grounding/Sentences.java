@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
 import java.util.ArrayList;
 import java.util.List;

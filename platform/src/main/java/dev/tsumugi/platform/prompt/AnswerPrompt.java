@@ -1,8 +1,8 @@
-package dev.tsumugi.generator.prompt;
+package dev.tsumugi.platform.prompt;
 
 import dev.tsumugi.contracts.api.AskRequest;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
-import dev.tsumugi.generator.grounding.Excerpts;
+import dev.tsumugi.platform.grounding.Excerpts;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -18,6 +18,9 @@ import java.util.function.ToIntFunction;
 public final class AnswerPrompt {
     /** Names the texts and the order below; part of an answer's provenance. Change it with them. */
     public static final String VERSION = "answer-1";
+
+    /** Before any of these an answer has ended: a small model goes on with a text or a question of its own. */
+    public static final List<String> STOP = List.of("\n\n", "\nQuestion:", "\nText:");
 
     private static final String SYSTEM = load("system.txt");
     private static final String USER = load("user.txt");

@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 

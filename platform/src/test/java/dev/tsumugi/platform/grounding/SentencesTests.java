@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
 /** Tells the languages apart that answers are given in. */
 public final class Languages {

@@ -1,6 +1,6 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
-import static dev.tsumugi.generator.grounding.Passages.passage;
+import static dev.tsumugi.platform.grounding.Passages.passage;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tsumugi.contracts.api.AnswerRequest;

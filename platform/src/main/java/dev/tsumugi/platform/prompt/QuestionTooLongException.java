@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.prompt;
+package dev.tsumugi.platform.prompt;
 
 /** A question that leaves no room for what should answer it. */
 public final class QuestionTooLongException extends RuntimeException {

@@ -1,6 +1,6 @@
-package dev.tsumugi.generator.prompt;
+package dev.tsumugi.platform.prompt;
 
-import static dev.tsumugi.generator.grounding.Passages.passage;
+import static dev.tsumugi.platform.grounding.Passages.passage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

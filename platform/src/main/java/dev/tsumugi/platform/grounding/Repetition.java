@@ -1,7 +1,7 @@
-package dev.tsumugi.generator.answer;
+package dev.tsumugi.platform.grounding;
 
 /** Small models get stuck: they say the same words again and again until their tokens run out. */
-final class Repetition {
+public final class Repetition {
     private static final int SHORTEST = 3;
     private static final int LONGEST = 200;
     private static final int TIMES = 3;
@@ -9,12 +9,12 @@ final class Repetition {
     private Repetition() {}
 
     /** Whether the text ends with the same words three times in a row. */
-    static boolean endsWithOne(CharSequence text) {
+    public static boolean endsWithOne(CharSequence text) {
         return period(text) > 0;
     }
 
     /** The text with such words once. */
-    static String withoutOne(CharSequence text) {
+    public static String withoutOne(CharSequence text) {
         int period = period(text);
         return text.subSequence(0, text.length() - period * (TIMES - 1)).toString();
     }

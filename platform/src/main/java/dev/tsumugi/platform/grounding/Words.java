@@ -1,4 +1,4 @@
-package dev.tsumugi.generator.grounding;
+package dev.tsumugi.platform.grounding;
 
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -1,9 +1,7 @@
-package dev.tsumugi.generator.answer;
-
-import dev.tsumugi.generator.grounding.Languages;
+package dev.tsumugi.platform.grounding;
 
 /** What is said when the documents do not hold the answer. */
-final class Refusals {
+public final class Refusals {
     private static final String ENGLISH = "The documents do not hold the answer to this question.";
     private static final String JAPANESE = "この質問の答えは、文書の中に見つかりませんでした。";
     private static final String ENGLISH_CLOSEST = "No certain answer was found. This passage comes closest. [1]";
@@ -11,12 +9,12 @@ final class Refusals {
 
     private Refusals() {}
 
-    static String inLanguageOf(String question) {
+    public static String inLanguageOf(String question) {
         return Languages.isJapanese(question) ? JAPANESE : ENGLISH;
     }
 
     /** With the closest passage as citation 1. */
-    static String withClosest(String question) {
+    public static String withClosest(String question) {
         return Languages.isJapanese(question) ? JAPANESE_CLOSEST : ENGLISH_CLOSEST;
     }
 }
