@@ -10,6 +10,7 @@ public final class Topics {
     public static final String GENERATION_RESULTS = "generation-results";
     public static final String TRAINING_EXAMPLES = "training-examples";
     public static final String ADAPTER_REGISTRY = "adapter-registry";
+    public static final String ADAPTER_STATUS = "adapter-status";
 
     public static final String DEAD_LETTER_SUFFIX = ".DLT";
 

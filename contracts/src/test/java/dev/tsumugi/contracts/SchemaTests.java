@@ -2,6 +2,8 @@ package dev.tsumugi.contracts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.tsumugi.contracts.event.AdapterRegistration;
+import dev.tsumugi.contracts.event.AdapterReport;
 import dev.tsumugi.contracts.event.ChunkEmbeddings;
 import dev.tsumugi.contracts.event.DocumentChunks;
 import dev.tsumugi.contracts.event.DocumentIngest;
@@ -36,7 +38,9 @@ class SchemaTests {
                 Arguments.of(Topics.DOCUMENT_STATUS, DocumentStatus.class),
                 Arguments.of(Topics.GENERATION_REQUESTS, GenerationRequest.class),
                 Arguments.of(Topics.GENERATION_RESULTS, GenerationResult.class),
-                Arguments.of(Topics.TRAINING_EXAMPLES, TrainingExample.class));
+                Arguments.of(Topics.TRAINING_EXAMPLES, TrainingExample.class),
+                Arguments.of(Topics.ADAPTER_REGISTRY, AdapterRegistration.class),
+                Arguments.of(Topics.ADAPTER_STATUS, AdapterReport.class));
     }
 
     @ParameterizedTest

@@ -13,6 +13,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.springframework.context.ConfigurableApplicationContext;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -36,6 +38,9 @@ class TrainerIT {
     private static final JsonMapper JSON = JsonMapper.shared();
     private static final String TOKEN = "a-token-for-tests-only";
     private static final Duration LONG = Duration.ofSeconds(60);
+
+    @TempDir
+    private static Path store;
 
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static ConfigurableApplicationContext service;
@@ -56,7 +61,9 @@ class TrainerIT {
                 "spring.kafka.bootstrap-servers",
                 EmbeddedKafka.shared().bootstrapServers(),
                 "tsumugi.internal-token",
-                TOKEN));
+                TOKEN,
+                "tsumugi.trainer.adapters.store",
+                store));
         url = "http://localhost:" + service.getEnvironment().getProperty("local.server.port");
     }
 
@@ -165,17 +172,11 @@ class TrainerIT {
 
     @Test
     void what_is_not_built_says_so_and_lists_are_empty() throws Exception {
-        for (String path : List.of(
-                "/internal/training/jobs",
-                "/internal/training/schedules",
-                "/internal/adapters",
-                "/internal/adapters/support/promote")) {
+        for (String path : List.of("/internal/training/jobs", "/internal/training/schedules")) {
             JsonNode problem = json(501, call("POST", path, "honest", "{}"));
             assertThat(problem.get("type").stringValue()).isEqualTo("urn:tsumugi:problem:not-built");
             assertThat(problem.get("detail").stringValue()).contains("not built yet");
         }
-        assertThat(json(200, call("GET", "/internal/adapters", "honest", null)).get("adapters"))
-                .isEmpty();
         assertThat(json(200, call("GET", "/internal/training/jobs", "honest", null))
                         .get("jobs"))
                 .isEmpty();

@@ -76,6 +76,17 @@ public final class PeftAdapter implements AutoCloseable {
         }
     }
 
+    /**
+     * The identity of the adapter in a folder, see {@link #digest}.
+     *
+     * @throws ModelFileException as {@link #open}
+     */
+    public static String digestOf(Path folder) {
+        try (PeftAdapter adapter = open(folder)) {
+            return adapter.digest();
+        }
+    }
+
     private SortedMap<String, LowRankPair> read() {
         SortedMap<String, Matrices> layers = new TreeMap<>();
         for (String name : file.names()) {

@@ -27,8 +27,13 @@ public class KafkaConfiguration {
     }
 
     @Bean
-    EventPublisher eventPublisher(KafkaTemplate<String, byte[]> kafka, EventCodec codec) {
-        return new EventPublisher(kafka, codec);
+    RecordSignatures recordSignatures(PlatformProperties properties) {
+        return new RecordSignatures(properties.internalToken());
+    }
+
+    @Bean
+    EventPublisher eventPublisher(KafkaTemplate<String, byte[]> kafka, EventCodec codec, RecordSignatures signatures) {
+        return new EventPublisher(kafka, codec, signatures);
     }
 
     @Bean
@@ -45,7 +50,8 @@ public class KafkaConfiguration {
                 Topics.DOCUMENT_CHUNKS,
                 Topics.CHUNK_EMBEDDINGS,
                 Topics.GENERATION_REQUESTS,
-                Topics.GENERATION_RESULTS);
+                Topics.GENERATION_RESULTS,
+                Topics.ADAPTER_STATUS);
         List<String> tables = List.of(Topics.DOCUMENT_STATUS, Topics.TRAINING_EXAMPLES, Topics.ADAPTER_REGISTRY);
         PlatformProperties.Kafka kafka = properties.kafka();
         Stream<NewTopic> all = Stream.of(

@@ -14,7 +14,7 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 
-/** Training jobs, their schedules and the adapters they make. What lists, lists what is stored; what would train says that it cannot yet. */
+/** Training jobs and their schedules. What lists, lists what is stored; what would train says that it cannot yet. */
 @RestController
 @RequestMapping("/internal")
 class TrainingController {
@@ -34,15 +34,6 @@ class TrainingController {
     @GetMapping("/training/schedules")
     Map<String, List<Map<String, @Nullable Object>>> schedules(Caller caller) {
         return Map.of("schedules", list("SELECT name, cron FROM schedules WHERE tenant = ? ORDER BY name", caller));
-    }
-
-    @GetMapping("/adapters")
-    Map<String, List<Map<String, @Nullable Object>>> adapters(Caller caller) {
-        return Map.of(
-                "adapters",
-                list(
-                        "SELECT name, digest, base_model, created_at FROM adapters WHERE tenant = ? ORDER BY name, created_at",
-                        caller));
     }
 
     @GetMapping("/training/jobs/{id}")
@@ -68,26 +59,6 @@ class TrainingController {
     @DeleteMapping("/training/schedules/{name}")
     void unschedule(@PathVariable String name) {
         throw ProblemException.notFound("schedule-unknown", "There is no training schedule named " + name + ".");
-    }
-
-    @PostMapping("/adapters")
-    void importAdapter() {
-        throw notBuilt("The import of adapters is");
-    }
-
-    @PostMapping("/adapters/{name}/promote")
-    void promote(@PathVariable String name) {
-        throw notBuilt("The promotion of adapters is");
-    }
-
-    @PostMapping("/adapters/{name}/rollback")
-    void rollback(@PathVariable String name) {
-        throw notBuilt("The rollback of adapters is");
-    }
-
-    @DeleteMapping("/adapters/{name}")
-    void deleteAdapter(@PathVariable String name) {
-        throw ProblemException.notFound("adapter-unknown", "There is no adapter named " + name + ".");
     }
 
     private List<Map<String, @Nullable Object>> list(String sql, Caller caller) {

@@ -1,4 +1,4 @@
-/** Training jobs, schedules and adapters, as far as they are built. */
+/** Training jobs and schedules, as far as they are built. */
 @NullMarked
 package dev.tsumugi.trainer.jobs;
 

@@ -1,0 +1,42 @@
+package dev.tsumugi.trainer.adapters;
+
+import dev.tsumugi.engine.adapter.PeftAdapter;
+import dev.tsumugi.platform.adapters.AdapterStore;
+import java.io.IOException;
+import java.time.Clock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.scheduling.annotation.EnableScheduling;
+import org.springframework.scheduling.annotation.Scheduled;
+
+@Configuration(proxyBeanMethods = false)
+@EnableScheduling
+@EnableConfigurationProperties(AdapterProperties.class)
+class AdapterConfiguration {
+    private static final Logger log = LoggerFactory.getLogger(AdapterConfiguration.class);
+
+    @Bean
+    AdapterStore adapterStore(AdapterProperties properties) throws IOException {
+        return new AdapterStore(properties.store(), PeftAdapter::digestOf, Clock.systemUTC());
+    }
+
+    @Bean
+    Housekeeping adapterHousekeeping(AdapterStore store, AdapterRegistry registry, AdapterProperties properties) {
+        return new Housekeeping(store, registry, properties);
+    }
+
+    /** Adapters that no name needs any more. */
+    record Housekeeping(AdapterStore store, AdapterRegistry registry, AdapterProperties properties) {
+
+        @Scheduled(fixedDelayString = "PT15M", initialDelayString = "PT5M")
+        void collect() throws IOException {
+            int deleted = store.collect(properties.grace(), registry::refersTo);
+            if (deleted > 0) {
+                log.info("Deleted {} adapters that no name needs any more", deleted);
+            }
+        }
+    }
+}
