@@ -66,6 +66,40 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
+     * Packs a matrix that training multiplies many rows with, in its own direction or, for the gradient by a layer's input, the other way round.
+     * Compact forms for few rows are left out where a backend has better ones for many.
+     *
+     * @param matrix [N, K] in host memory, of any type
+     * @param transposed packs the [K, N] transpose instead
+     * @param feedForward see {@link #prepareFeedForward}
+     */
+    default Weight prepareForTraining(Tensor matrix, boolean transposed, boolean feedForward) {
+        Tensor either = transposed ? Transposed.copy(matrix) : matrix;
+        try {
+            return feedForward ? prepareFeedForward(either) : prepare(either);
+        } finally {
+            if (transposed && either.memory() instanceof OwnedMemory copy) {
+                copy.close();
+            }
+        }
+    }
+
+    /** Bytes that {@link #prepareForTraining} takes for each number of a matrix in both directions together, about. */
+    default double trainingBytesPerWeight(boolean feedForward) {
+        return 8;
+    }
+
+    /**
+     * The operations of training.
+     *
+     * @throws UnsupportedOperationException when this backend cannot train
+     */
+    default TrainingKernels trainingKernels() {
+        throw new UnsupportedOperationException(
+                "backend " + name() + " cannot train; use auto, onednn or vector");
+    }
+
+    /**
      * Brings the updates of one adapter to this backend. Unlike other methods, this one may be called while another thread computes. The host
      * tensors are not needed afterwards.
      *

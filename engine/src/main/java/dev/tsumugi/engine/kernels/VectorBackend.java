@@ -12,11 +12,13 @@ public final class VectorBackend extends HostBackend {
     public static final String NAME = "vector";
     private final ThreadTeam team;
     private final VectorKernels kernels;
+    private final VectorTrainingKernels training;
 
     /** @param threads that compute, the caller's included */
     public VectorBackend(int threads, Precision precision) {
         team = new ThreadTeam(threads);
         kernels = new VectorKernels(team, precision);
+        training = new VectorTrainingKernels(team);
     }
 
     @Override
@@ -32,6 +34,11 @@ public final class VectorBackend extends HostBackend {
     @Override
     public Kernels kernels() {
         return kernels;
+    }
+
+    @Override
+    public TrainingKernels trainingKernels() {
+        return training;
     }
 
     @Override
@@ -60,6 +67,7 @@ public final class VectorBackend extends HostBackend {
     public void close() {
         team.close();
         kernels.close();
+        training.close();
     }
 
     /** Opens {@link VectorBackend} where the Vector API is there. */

@@ -102,7 +102,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
         });
     }
 
-    private static void rmsNormRow(long out, long x, int width, long weight, float epsilon) {
+    static void rmsNormRow(long out, long x, int width, long weight, float epsilon) {
         FloatVector squares = FloatVector.zero(Lanes.F);
         int whole = Lanes.F.loopBound(width);
         for (int c = 0; c < whole; c += Lanes.L) {

@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorMath {
     // Vectors, not numbers: to spread a number anew is code that counts against what HotSpot inlines (see Separate).
     private static final FloatVector ZERO = FloatVector.zero(Lanes.F);
-    private static final FloatVector ONE = spread(1f);
+    static final FloatVector ONE = spread(1f);
     private static final FloatVector LEAST = spread(-87f);
     private static final FloatVector MOST = spread(88f);
     private static final FloatVector LOG2_E = spread(1.44269504088896341f);
@@ -30,6 +30,7 @@ final class VectorMath {
 
     private static final float SQRT_HALF = 0.70710678118654752f;
     private static final float SQRT_TWO_OVER_PI = 0.79788456080286536f;
+    private static final float HALF_SQRT_TWO_OVER_PI = 0.39894228040143268f;
 
     private VectorMath() {}
 
@@ -52,6 +53,10 @@ final class VectorMath {
         IntVector exponent = (IntVector) n.convertShape(VectorOperators.F2I, Lanes.I, 0);
         IntVector power = exponent.add(BIAS).lanewise(VectorOperators.LSHL, 23);
         return result.mul(power.reinterpretAsFloats()).blend(ZERO, x.lt(LEAST));
+    }
+
+    static FloatVector sigmoid(FloatVector x) {
+        return ONE.div(exp(x.neg()).add(ONE));
     }
 
     /** {@code x * sigmoid(x)}. */
@@ -78,5 +83,28 @@ final class VectorMath {
     static FloatVector geluTanh(FloatVector x) {
         FloatVector inner = x.mul(x).mul(0.044715f).add(1f).mul(x).mul(SQRT_TWO_OVER_PI);
         return x.div(exp(inner.mul(-2f)).add(1f));
+    }
+
+    /** The derivative of {@link #geluErf}: {@code Phi(x) + x phi(x)} of the normal distribution. */
+    static FloatVector geluErfSlope(FloatVector x) {
+        FloatVector a = x.abs().mul(SQRT_HALF);
+        FloatVector t = FloatVector.broadcast(Lanes.F, 1f).div(a.mul(0.3275911f).add(1f));
+        FloatVector p = t.mul(1.061405429f).add(-1.453152027f);
+        p = p.fma(t, FloatVector.broadcast(Lanes.F, 1.421413741f));
+        p = p.fma(t, FloatVector.broadcast(Lanes.F, -0.284496736f));
+        p = p.fma(t, FloatVector.broadcast(Lanes.F, 0.254829592f));
+        FloatVector bell = exp(a.mul(a).neg());
+        FloatVector tail = p.mul(t).mul(bell).mul(0.5f);
+        FloatVector share = tail.neg().add(1f).blend(tail, x.lt(0f));
+        return x.mul(bell).mul(HALF_SQRT_TWO_OVER_PI).add(share);
+    }
+
+    /** The derivative of {@link #geluTanh}, which is {@code x sigmoid(u)} with u twice the inner term: {@code s + x s (1 - s) u'}. */
+    static FloatVector geluTanhSlope(FloatVector x) {
+        FloatVector square = x.mul(x);
+        FloatVector inner = square.mul(0.044715f).add(1f).mul(x).mul(2 * SQRT_TWO_OVER_PI);
+        FloatVector rising = square.mul(3 * 0.044715f).add(1f).mul(2 * SQRT_TWO_OVER_PI);
+        FloatVector s = sigmoid(inner);
+        return s.neg().add(1f).mul(s).mul(x).mul(rising).add(s);
     }
 }

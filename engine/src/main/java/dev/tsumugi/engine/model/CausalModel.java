@@ -52,21 +52,10 @@ abstract class CausalModel implements LanguageModel {
         backend = loader.backend();
         config = loader.files().config();
         kernels = backend.kernels();
-        inverseFrequencies = inverseFrequencies(loader.files());
+        inverseFrequencies = RopeFrequencies.of(loader.files());
         residual = workspace(config.hiddenSize());
         outputRows = workspace(config.hiddenSize());
         logitRows = workspace(config.vocabularySize());
-    }
-
-    private static float[] inverseFrequencies(ModelFiles files) {
-        float[] frequencies = RopeFrequencies.of(files.config());
-        files.tensor(ModelFiles.ROPE_FREQUENCY_FACTORS).ifPresent(tensor -> {
-            float[] factors = Floats.of(tensor, frequencies.length);
-            for (int i = 0; i < frequencies.length; i++) {
-                frequencies[i] /= factors[i];
-            }
-        });
-        return frequencies;
     }
 
     final Workspace workspace(int width) {

@@ -6,8 +6,24 @@ import dev.tsumugi.engine.model.ModelConfig.RopeScaling;
  * Radians per position by which each pair of a head turns: {@code theta^(-2i/R)}, scaled as the model asks. Sources: RoFormer (arXiv
  * 2104.09864); the Llama 3.1 model card for the scaling by wavelength.
  */
-final class RopeFrequencies {
+public final class RopeFrequencies {
     private RopeFrequencies() {}
+
+    /**
+     * As configuration and weights of a model say it.
+     *
+     * @return [R/2]
+     */
+    public static float[] of(ModelFiles files) {
+        float[] frequencies = of(files.config());
+        files.tensor(ModelFiles.ROPE_FREQUENCY_FACTORS).ifPresent(tensor -> {
+            float[] factors = Floats.of(tensor, frequencies.length);
+            for (int i = 0; i < frequencies.length; i++) {
+                frequencies[i] /= factors[i];
+            }
+        });
+        return frequencies;
+    }
 
     /** @return [R/2] */
     static float[] of(ModelConfig config) {

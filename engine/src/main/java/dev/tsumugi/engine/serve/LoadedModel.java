@@ -3,6 +3,7 @@ package dev.tsumugi.engine.serve;
 import dev.tsumugi.engine.adapter.AdapterLimits;
 import dev.tsumugi.engine.constrain.Constraints;
 import dev.tsumugi.engine.files.ModelStore;
+import dev.tsumugi.engine.files.ModelText;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
 import dev.tsumugi.engine.model.LanguageModel;
@@ -10,7 +11,6 @@ import dev.tsumugi.engine.model.LanguageModels;
 import dev.tsumugi.engine.model.ModelConfig;
 import dev.tsumugi.engine.model.ModelFiles;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
-import dev.tsumugi.engine.tokenizer.ChatTemplate;
 import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
@@ -22,17 +22,12 @@ import org.jspecify.annotations.Nullable;
  * of safetensors. Closing it frees the weights and the backend; engines over it are closed before.
  */
 public final class LoadedModel implements AutoCloseable {
-    private static final ChatTemplate PLAIN = new ChatTemplate(
-            "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n\n{% endfor %}"
-                    + "{% if add_generation_prompt %}Assistant:{% endif %}",
-            "", "");
-
     private final LanguageModel model;
     private final Backend backend;
-    private final TextSide text;
+    private final ModelText text;
     private @Nullable Constraints constraints;
 
-    private LoadedModel(LanguageModel model, Backend backend, TextSide text) {
+    private LoadedModel(LanguageModel model, Backend backend, ModelText text) {
         this.model = model;
         this.backend = backend;
         this.text = text;
@@ -57,9 +52,9 @@ public final class LoadedModel implements AutoCloseable {
 
     private static LoadedModel open(Path path, ModelOptions options, Backend backend) {
         ModelFiles files = ModelStore.openPath(path);
-        TextSide text;
+        ModelText text;
         try {
-            text = TextSide.read(path, files);
+            text = ModelText.read(path, files);
         } catch (RuntimeException | Error e) {
             files.close();
             throw e;
@@ -112,15 +107,7 @@ public final class LoadedModel implements AutoCloseable {
      * @throws dev.tsumugi.engine.tokenizer.ChatTemplateException when the template refuses the conversation
      */
     public int[] chatPrompt(List<ChatMessage> messages) {
-        Tokenizer tokenizer = text.tokenizer();
-        List<ChatMessage> harmless = messages.stream()
-                .map(m -> new ChatMessage(
-                        tokenizer.withoutSpecialTokens(m.role()), tokenizer.withoutSpecialTokens(m.content())))
-                .toList();
-        ChatTemplate template = text.chatTemplate();
-        return template == null
-                ? tokenizer.encodeWithMarkers(PLAIN.render(harmless, true))
-                : tokenizer.encode(template.render(harmless, true));
+        return text.chatPrompt(messages);
     }
 
     /** Starts an engine with a key/value cache of about {@code cacheBytes}. */

@@ -1,15 +1,17 @@
-package dev.tsumugi.engine.serve;
+package dev.tsumugi.engine.files;
 
-import dev.tsumugi.engine.files.GgufModelFiles;
-import dev.tsumugi.engine.files.ModelFileException;
 import dev.tsumugi.engine.model.ModelFiles;
+import dev.tsumugi.engine.tokenizer.ChatMessage;
 import dev.tsumugi.engine.tokenizer.ChatTemplate;
+import dev.tsumugi.engine.tokenizer.ChatTemplateException;
 import dev.tsumugi.engine.tokenizer.GgufVocabulary;
 import dev.tsumugi.engine.tokenizer.Tokenizer;
 import dev.tsumugi.engine.tokenizer.TokenizerJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -20,8 +22,17 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What a model's files say of text: tokenizer, chat template, and which tokens end an answer. */
-record TextSide(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<Integer> endTokens) {
+/**
+ * What a model's files say of text: tokenizer, chat template, and which tokens end an answer.
+ *
+ * @param chatTemplate null where the files bring none: roles and contents are then written plainly
+ */
+public record ModelText(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<Integer> endTokens) {
+    private static final ChatTemplate PLAIN = new ChatTemplate(
+            "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n\n{% endfor %}"
+                    + "{% if add_generation_prompt %}Assistant:{% endif %}",
+            "", "");
+
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final long LARGEST_CONFIGURATION = 16L << 20;
 
@@ -36,13 +47,72 @@ record TextSide(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<In
             "<end_of_turn>",
             "</s>");
 
-    static TextSide read(Path path, ModelFiles files) {
+    /**
+     * The prompt after which the model gives the next answer of a conversation. Special tokens in the messages are made harmless, so that a
+     * question or a quoted document cannot end its turn.
+     *
+     * @throws ChatTemplateException when the template refuses the conversation
+     */
+    public int[] chatPrompt(List<ChatMessage> messages) {
+        return chatTemplate == null
+                ? tokenizer.encodeWithMarkers(PLAIN.render(harmless(messages), true))
+                : tokenizer.encode(chatTemplate.render(harmless(messages), true));
+    }
+
+    /**
+     * What the model is to say after {@link #chatPrompt}: the answer and the token that ends it.
+     *
+     * @throws ChatTemplateException when the template writes an answer so that it does not continue the prompt, or does not end
+     */
+    public int[] chatAnswer(List<ChatMessage> messages, String answer) {
+        List<ChatMessage> before = harmless(messages);
+        String said = tokenizer.withoutSpecialTokens(answer);
+        if (chatTemplate == null) {
+            return ended(tokenizer.encodePlain(" " + said));
+        }
+        List<ChatMessage> all = new ArrayList<>(before);
+        all.add(new ChatMessage("assistant", said));
+        String prompt = chatTemplate.render(before, true);
+        String whole = chatTemplate.render(all, false);
+        if (!whole.startsWith(prompt)) {
+            throw new ChatTemplateException(
+                    "the chat template writes an answer differently from the prompt before it, so that no answer can be"
+                            + " learned; use a template whose generation prompt begins the assistant's turn",
+                    null);
+        }
+        int[] rest = tokenizer.encode(whole.substring(prompt.length()));
+        for (int i = 0; i < rest.length; i++) {
+            if (endTokens.contains(rest[i])) {
+                return Arrays.copyOf(rest, i + 1);
+            }
+        }
+        return ended(rest);
+    }
+
+    private int[] ended(int[] tokens) {
+        int end = endTokens.stream()
+                .min(Integer::compare)
+                .orElseThrow(() -> new ChatTemplateException("the model's files name no token that ends an answer", null));
+        int[] ended = Arrays.copyOf(tokens, tokens.length + 1);
+        ended[tokens.length] = end;
+        return ended;
+    }
+
+    private List<ChatMessage> harmless(List<ChatMessage> messages) {
+        return messages.stream()
+                .map(m -> new ChatMessage(
+                        tokenizer.withoutSpecialTokens(m.role()), tokenizer.withoutSpecialTokens(m.content())))
+                .toList();
+    }
+
+    /** @throws ModelFileException when a file is missing, unsound or of a kind that is not supported */
+    public static ModelText read(Path path, ModelFiles files) {
         return files instanceof GgufModelFiles gguf
                 ? ofGguf(path, gguf.file().metadata().asMap())
                 : ofFolder(path);
     }
 
-    static TextSide ofGguf(Path path, Map<String, Object> metadata) {
+    static ModelText ofGguf(Path path, Map<String, Object> metadata) {
         Tokenizer tokenizer;
         try {
             tokenizer = GgufVocabulary.read(metadata);
@@ -63,7 +133,7 @@ record TextSide(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<In
                 ? new ChatTemplate(
                         text, token(metadata, tokenizer, "bos_token_id"), token(metadata, tokenizer, "eos_token_id"))
                 : null;
-        return new TextSide(tokenizer, template, Set.copyOf(ends));
+        return new ModelText(tokenizer, template, Set.copyOf(ends));
     }
 
     private static String token(Map<String, Object> metadata, Tokenizer tokenizer, String key) {
@@ -72,7 +142,7 @@ record TextSide(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<In
                 : "";
     }
 
-    static TextSide ofFolder(Path folder) {
+    static ModelText ofFolder(Path folder) {
         Path file = folder.resolve("tokenizer.json");
         Tokenizer tokenizer;
         try {
@@ -91,7 +161,7 @@ record TextSide(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate, Set<In
         String eos = tokenText(tokenizerConfig.path("eos_token"));
         tokenizer.idOf(eos).ifPresent(ends::add);
         String template = template(folder, tokenizerConfig.path("chat_template"));
-        return new TextSide(
+        return new ModelText(
                 tokenizer,
                 template == null ? null : new ChatTemplate(template, tokenText(tokenizerConfig.path("bos_token")), eos),
                 Set.copyOf(ends));

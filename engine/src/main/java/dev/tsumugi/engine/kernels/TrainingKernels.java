@@ -1,0 +1,168 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.Tensor;
+
+/**
+ * What training computes beyond {@link Kernels}: small products with matrices that change, and the backward of each operation of a forward
+ * pass. Everything is F32 and row-major; {@code dX} is the gradient of the loss by {@code x}. A result has the same bits every time it is
+ * computed, however many threads share the work. One thread at a time calls.
+ *
+ * <p>Every operation throws {@link IllegalArgumentException} when sizes do not fit.
+ */
+public interface TrainingKernels {
+
+    /**
+     * {@code out = a b}, or {@code out += a b}.
+     *
+     * @param out [M, N], contiguous rows
+     * @param a [M, K], either way round
+     * @param b [K, N], contiguous rows
+     */
+    void product(MatrixView out, MatrixView a, MatrixView b, boolean add);
+
+    /**
+     * {@code out[c, r] = in[r, c]}.
+     *
+     * @param out contiguous rows one behind another
+     * @param in contiguous rows
+     */
+    void transpose(MatrixView out, MatrixView in);
+
+    /** {@code out[i] = x[i] * factor}. {@code out} may be {@code x}. */
+    void scale(Tensor out, Tensor x, int count, float factor);
+
+    /**
+     * {@code dX += } the gradient by the input of {@link Kernels#rmsNorm}.
+     *
+     * @param dX [rows, width]
+     * @param dOut [rows, width]
+     * @param x [rows, width], the input of the forward pass
+     */
+    void rmsNormBackward(Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon);
+
+    /** As {@link #rmsNormBackward}, of {@link Kernels#layerNorm}. */
+    void layerNormBackward(Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon);
+
+    /**
+     * {@link Kernels#rmsNorm} of some heads of each row.
+     *
+     * @param out [rows, stride]; only these heads are written. May be {@code x}.
+     * @param x [rows, stride]
+     * @param firstHead of {@code heads}, each of {@code headSize} elements
+     * @param weight [headSize]
+     */
+    void headNorm(
+            Tensor out, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon);
+
+    /**
+     * Gradient of {@link #headNorm}, in place: the heads of {@code dX} hold the gradient by the output before and that by the input after.
+     *
+     * @param x [rows, stride], the input of the forward pass
+     */
+    void headNormBackward(
+            Tensor dX, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon);
+
+    /**
+     * Rotary position embedding in place of the first heads of each row, first half of the rotary dimensions against the second ({@link
+     * RopeLayout#HALVES}).
+     *
+     * @param x [T, stride]
+     * @param positions [T]
+     * @param cosines [positions, R/2]
+     * @param sines [positions, R/2]
+     * @param pairs R/2
+     * @param backward turns back, which is the gradient
+     */
+    void rope(
+            Tensor x,
+            int stride,
+            int heads,
+            int headSize,
+            int[] positions,
+            float[] cosines,
+            float[] sines,
+            int pairs,
+            boolean backward);
+
+    /**
+     * Causal attention within each sequence: {@code out[t, h] = sum over p of softmax(scale * q[t, h] . k[p, g]) * v[p, g]}, over tokens p of
+     * t's sequence up to t.
+     *
+     * @param out [T, H, D]
+     * @param logSums [T, H]: logarithm of the softmax's denominator, for {@link #attentionBackward}
+     * @param heads [T, H + 2 G, D]: queries, keys, values of each token
+     */
+    void attention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape);
+
+    /**
+     * @param dHeads [T, H + 2 G, D], overwritten
+     * @param dOut [T, H, D]
+     * @param out what {@link #attention} gave
+     * @param logSums what {@link #attention} gave
+     */
+    void attentionBackward(
+            Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape);
+
+    /**
+     * {@code out = silu(gate) * up}.
+     *
+     * @param out [rows, width]
+     * @param gateUp [rows, 2 * width]: gate, then up
+     */
+    void swiGlu(Tensor out, Tensor gateUp, int rows, int width);
+
+    /**
+     * @param dGateUp [rows, 2 * width], overwritten. May be {@code gateUp}.
+     * @param dOut [rows, width]
+     */
+    void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp, int rows, int width);
+
+    /**
+     * {@link Kernels#geluErf} or {@link Kernels#geluTanh} into another tensor.
+     *
+     * @param tanh the approximation
+     */
+    void gelu(Tensor out, Tensor x, int count, boolean tanh);
+
+    /** {@code dX = dOut * gelu'(x)}. {@code dX} may be {@code dOut}. */
+    void geluBackward(Tensor dX, Tensor dOut, Tensor x, int count, boolean tanh);
+
+    /**
+     * Sum over the rows of {@code (1 - smoothing) * -log p(target) + smoothing * mean over the vocabulary of -log p}. The logits become {@code
+     * gradientScale} times its gradient by them.
+     *
+     * @param logits [rows, V]
+     * @param targets [rows]
+     * @param gradientScale 0: the logits stay as they are
+     */
+    double crossEntropy(
+            Tensor logits, int[] targets, int rows, int vocabulary, double smoothing, float gradientScale);
+
+    /**
+     * {@code out = x / (1 - probability)} where a number drawn for the element says so, else 0. Equal seeds draw equal numbers.
+     *
+     * @param out [rows, width]. May be {@code x}.
+     */
+    void dropout(Tensor out, Tensor x, int rows, int width, int seed, float probability);
+
+    /**
+     * Sequences side by side in one row of tokens, none of which sees another.
+     *
+     * @param starts [S + 1] first token of each sequence, and T
+     * @param heads H, a multiple of {@code keyValueHeads}
+     * @param keyValueHeads G
+     * @param headSize D
+     * @param window tokens a query sees, itself included; 0: all
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record AttentionShape(int[] starts, int heads, int keyValueHeads, int headSize, int window, float scale) {
+        int tokens() {
+            return starts[starts.length - 1];
+        }
+
+        /** Elements of a row of queries, keys and values. */
+        int stride() {
+            return (heads + 2 * keyValueHeads) * headSize;
+        }
+    }
+}

@@ -1,0 +1,573 @@
+package dev.tsumugi.engine.kernels;
+
+import dev.tsumugi.engine.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** {@link TrainingKernels} by the Vector API, shared out over a team: each task owns the outputs that it writes, and sums them in one order. */
+final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
+    private static final int SPAN = 16384;
+    private static final int ROWS = 16;
+    private static final int PRODUCT_ROWS = 16 * FloatProduct.ROWS;
+    private static final int PRODUCT_COLUMNS = FloatProduct.VECTORS * Lanes.L;
+
+    private final ThreadTeam team;
+    private final Scratch[] scratch;
+    private final TrainingAttention attention;
+
+    VectorTrainingKernels(ThreadTeam team) {
+        this.team = team;
+        scratch = new Scratch[team.size()];
+        for (int i = 0; i < scratch.length; i++) {
+            scratch[i] = new Scratch();
+        }
+        attention = new TrainingAttention(team, scratch);
+    }
+
+    @Override
+    public void close() {
+        attention.close();
+        for (Scratch memory : scratch) {
+            memory.close();
+        }
+    }
+
+    @Override
+    public void product(MatrixView out, MatrixView a, MatrixView b, boolean add) {
+        if (out.rows() != a.rows() || out.columns() != b.columns() || a.columns() != b.rows()) {
+            throw new IllegalArgumentException("[" + a.rows() + ", " + a.columns() + "] times [" + b.rows() + ", "
+                    + b.columns() + "] is not [" + out.rows() + ", " + out.columns() + "]");
+        }
+        if (out.columnStride() != 1 || b.columnStride() != 1) {
+            throw new IllegalArgumentException("rows of the right factor and of the product must be contiguous");
+        }
+        long c = address(out);
+        long left = address(a);
+        long right = address(b);
+        long cRow = out.rowStride() * Lanes.FLOAT_BYTES;
+        long aRow = a.rowStride() * Lanes.FLOAT_BYTES;
+        long aColumn = a.columnStride() * Lanes.FLOAT_BYTES;
+        long bRow = b.rowStride() * Lanes.FLOAT_BYTES;
+        boolean byRows = out.rows() >= 2 * PRODUCT_ROWS || out.columns() <= PRODUCT_COLUMNS;
+        int part = byRows ? PRODUCT_ROWS : PRODUCT_COLUMNS;
+        int items = byRows ? out.rows() : out.columns();
+        team.run(Math.ceilDiv(items, part), (task, member) -> {
+            int from = task * part;
+            int count = Math.min(part, items - from);
+            int rows = byRows ? count : out.rows();
+            int columns = byRows ? out.columns() : count;
+            long to = c + (byRows ? from * cRow : from * Lanes.FLOAT_BYTES);
+            if (!add) {
+                for (int r = 0; r < rows; r++) {
+                    Lanes.zero(to + r * cRow, columns * Lanes.FLOAT_BYTES);
+                }
+            }
+            FloatProduct.add(
+                    to,
+                    cRow,
+                    byRows ? left + from * aRow : left,
+                    aRow,
+                    aColumn,
+                    byRows ? right : right + from * Lanes.FLOAT_BYTES,
+                    bRow,
+                    rows,
+                    columns,
+                    a.columns());
+        });
+    }
+
+    @Override
+    public void transpose(MatrixView out, MatrixView in) {
+        if (out.rows() != in.columns()
+                || out.columns() != in.rows()
+                || out.rowStride() != out.columns()
+                || in.columnStride() != 1) {
+            throw new IllegalArgumentException("[" + in.rows() + ", " + in.columns() + "] turned is not ["
+                    + out.rows() + ", " + out.columns() + "]");
+        }
+        TrainingAttention.transpose(
+                address(in), in.rowStride() * Lanes.FLOAT_BYTES, in.rows(), in.columns(), address(out));
+    }
+
+    private static long address(MatrixView view) {
+        return VectorKernels.address(view.tensor()) + view.offset() * Lanes.FLOAT_BYTES;
+    }
+
+    @Override
+    public void scale(Tensor out, Tensor x, int count, float factor) {
+        Sizes.require("out", out, count);
+        Sizes.require("x", x, count);
+        long o = VectorKernels.address(out);
+        long in = VectorKernels.address(x);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                Lanes.store(Lanes.load(in + at, end - i).mul(factor), o + at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+        Sizes.requireNorm(dX, x, rows, width, weight);
+        Sizes.require("dOut", dOut, (long) rows * width);
+        long to = VectorKernels.address(dX);
+        long slope = VectorKernels.address(dOut);
+        long in = VectorKernels.address(x);
+        long w = VectorKernels.address(weight);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long offset = (long) r * width * Lanes.FLOAT_BYTES;
+                rmsNormBackwardRow(to + offset, true, slope + offset, in + offset, width, w, epsilon);
+            }
+        });
+    }
+
+    /** With g = dOut * weight and s = 1 / sqrt(mean(x^2) + epsilon): {@code dX (+)= s g - x s^3 (g . x) / width}. */
+    private static void rmsNormBackwardRow(
+            long dX, boolean add, long dOut, long x, int width, long weight, float epsilon) {
+        FloatVector squares = FloatVector.zero(Lanes.F);
+        FloatVector products = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            FloatVector value = Lanes.load(x + at, width - c);
+            squares = value.fma(value, squares);
+            FloatVector slope = Lanes.load(dOut + at, width - c).mul(Lanes.load(weight + at, width - c));
+            products = value.fma(slope, products);
+        }
+        double inverse = 1 / Math.sqrt(Lanes.sum(squares) / (double) width + epsilon);
+        float scale = (float) inverse;
+        float shared = (float) (-inverse * inverse * inverse * Lanes.sum(products) / width);
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            FloatVector slope = Lanes.load(dOut + at, width - c)
+                    .mul(Lanes.load(weight + at, width - c))
+                    .mul(scale);
+            FloatVector result = Lanes.load(x + at, width - c).mul(shared).add(slope);
+            if (add) {
+                result = result.add(Lanes.load(dX + at, width - c));
+            }
+            Lanes.store(result, dX + at, width - c);
+        }
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+        Sizes.requireNorm(dX, x, rows, width, weight);
+        Sizes.require("dOut", dOut, (long) rows * width);
+        long to = VectorKernels.address(dX);
+        long slope = VectorKernels.address(dOut);
+        long in = VectorKernels.address(x);
+        long w = VectorKernels.address(weight);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long offset = (long) r * width * Lanes.FLOAT_BYTES;
+                layerNormBackwardRow(to + offset, slope + offset, in + offset, width, w, epsilon);
+            }
+        });
+    }
+
+    /** With g = dOut * weight, n the normalized row and s its scale: {@code dX += s (g - mean(g) - n mean(g n))}. */
+    private static void layerNormBackwardRow(
+            long dX, long dOut, long x, int width, long weight, float epsilon) {
+        FloatVector sum = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            sum = sum.add(Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c));
+        }
+        float mean = Lanes.sum(sum) / width;
+        FloatVector squares = FloatVector.zero(Lanes.F);
+        FloatVector slopes = FloatVector.zero(Lanes.F);
+        FloatVector products = FloatVector.zero(Lanes.F);
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            VectorMask<Float> mask = Lanes.F.indexInRange(c, width);
+            FloatVector value =
+                    FloatVector.zero(Lanes.F).blend(Lanes.load(x + at, width - c).sub(mean), mask);
+            FloatVector slope = Lanes.load(dOut + at, width - c).mul(Lanes.load(weight + at, width - c));
+            squares = value.fma(value, squares);
+            slopes = slopes.add(slope);
+            products = value.fma(slope, products);
+        }
+        float scale = (float) (1 / Math.sqrt(Lanes.sum(squares) / (double) width + epsilon));
+        float meanSlope = Lanes.sum(slopes) / width;
+        float shared = scale * scale * Lanes.sum(products) / width;
+        for (int c = 0; c < width; c += Lanes.L) {
+            long at = c * Lanes.FLOAT_BYTES;
+            FloatVector slope = Lanes.load(dOut + at, width - c).mul(Lanes.load(weight + at, width - c));
+            FloatVector own = Lanes.load(x + at, width - c).sub(mean).mul(shared);
+            FloatVector result = slope.sub(meanSlope).sub(own).mul(scale);
+            Lanes.store(result.add(Lanes.load(dX + at, width - c)), dX + at, width - c);
+        }
+    }
+
+    @Override
+    public void headNorm(
+            Tensor out,
+            Tensor x,
+            int rows,
+            int stride,
+            int firstHead,
+            int heads,
+            int headSize,
+            Tensor weight,
+            float epsilon) {
+        requireHeads(out, x, rows, stride, firstHead, heads, headSize);
+        Sizes.require("weight", weight, headSize);
+        long o = VectorKernels.address(out);
+        long in = VectorKernels.address(x);
+        long w = VectorKernels.address(weight);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                for (int h = firstHead; h < firstHead + heads; h++) {
+                    long at = ((long) r * stride + (long) h * headSize) * Lanes.FLOAT_BYTES;
+                    VectorKernels.rmsNormRow(o + at, in + at, headSize, w, epsilon);
+                }
+            }
+        });
+    }
+
+    @Override
+    public void headNormBackward(
+            Tensor dX, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon) {
+        requireHeads(dX, x, rows, stride, firstHead, heads, headSize);
+        Sizes.require("weight", weight, headSize);
+        long to = VectorKernels.address(dX);
+        long in = VectorKernels.address(x);
+        long w = VectorKernels.address(weight);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                for (int h = firstHead; h < firstHead + heads; h++) {
+                    long at = ((long) r * stride + (long) h * headSize) * Lanes.FLOAT_BYTES;
+                    rmsNormBackwardRow(to + at, false, to + at, in + at, headSize, w, epsilon);
+                }
+            }
+        });
+    }
+
+    private static void requireHeads(
+            Tensor out, Tensor x, int rows, int stride, int firstHead, int heads, int headSize) {
+        if (firstHead < 0 || heads < 0 || (firstHead + heads) * headSize > stride) {
+            throw new IllegalArgumentException("heads " + firstHead + " to " + (firstHead + heads) + " of " + headSize
+                    + " do not fit rows of " + stride);
+        }
+        Sizes.require("out", out, (long) rows * stride);
+        Sizes.require("x", x, (long) rows * stride);
+    }
+
+    @Override
+    public void rope(
+            Tensor x,
+            int stride,
+            int heads,
+            int headSize,
+            int[] positions,
+            float[] cosines,
+            float[] sines,
+            int pairs,
+            boolean backward) {
+        requireHeads(x, x, positions.length, stride, 0, heads, headSize);
+        if (2 * pairs > headSize) {
+            throw new IllegalArgumentException(2 * pairs + " rotary dimensions do not fit heads of " + headSize);
+        }
+        long in = VectorKernels.address(x);
+        byRows(positions.length, (from, end) -> {
+            for (int t = from; t < end; t++) {
+                int angle = positions[t] * pairs;
+                for (int h = 0; h < heads; h++) {
+                    long at = in + ((long) t * stride + (long) h * headSize) * Lanes.FLOAT_BYTES;
+                    rotate(at, cosines, sines, angle, pairs, backward);
+                }
+            }
+        });
+    }
+
+    private static void rotate(
+            long head, float[] cosines, float[] sines, int angle, int pairs, boolean backward) {
+        long apart = pairs * Lanes.FLOAT_BYTES;
+        int i = 0;
+        for (; i + Lanes.L <= pairs; i += Lanes.L) {
+            long at = head + i * Lanes.FLOAT_BYTES;
+            FloatVector cos = FloatVector.fromArray(Lanes.F, cosines, angle + i);
+            FloatVector sin = FloatVector.fromArray(Lanes.F, sines, angle + i);
+            if (backward) {
+                sin = sin.neg();
+            }
+            FloatVector a = Lanes.load(at);
+            FloatVector b = Lanes.load(at + apart);
+            Lanes.store(a.mul(cos).sub(b.mul(sin)), at);
+            Lanes.store(b.mul(cos).add(a.mul(sin)), at + apart);
+        }
+        for (; i < pairs; i++) {
+            long at = head + i * Lanes.FLOAT_BYTES;
+            float cos = cosines[angle + i];
+            float sin = backward ? -sines[angle + i] : sines[angle + i];
+            float a = Lanes.getFloat(at);
+            float b = Lanes.getFloat(at + apart);
+            Lanes.setFloat(at, a * cos - b * sin);
+            Lanes.setFloat(at + apart, b * cos + a * sin);
+        }
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
+        requireAttention(out, logSums, heads, shape);
+        attention.forward(
+                VectorKernels.address(out), VectorKernels.address(logSums), VectorKernels.address(heads), shape);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
+        requireAttention(out, logSums, heads, shape);
+        requireAttention(dOut, logSums, dHeads, shape);
+        attention.backward(
+                VectorKernels.address(dHeads),
+                VectorKernels.address(dOut),
+                VectorKernels.address(out),
+                VectorKernels.address(logSums),
+                VectorKernels.address(heads),
+                shape);
+    }
+
+    private static void requireAttention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
+        if (shape.heads() < 1 || shape.keyValueHeads() < 1 || shape.heads() % shape.keyValueHeads() != 0) {
+            throw new IllegalArgumentException(
+                    shape.heads() + " query heads over " + shape.keyValueHeads() + " key/value heads");
+        }
+        int[] starts = shape.starts();
+        for (int s = 0; s + 1 < starts.length; s++) {
+            if (starts[s] >= starts[s + 1] || starts[0] != 0) {
+                throw new IllegalArgumentException("sequence " + s + " begins at " + starts[s] + " and ends before "
+                        + starts[s + 1]);
+            }
+        }
+        long tokens = shape.tokens();
+        Sizes.require("out", out, tokens * shape.heads() * shape.headSize());
+        Sizes.require("log sums", logSums, tokens * shape.heads());
+        Sizes.require("heads", heads, tokens * shape.stride());
+    }
+
+    @Override
+    public void swiGlu(Tensor out, Tensor gateUp, int rows, int width) {
+        Sizes.require("out", out, (long) rows * width);
+        Sizes.require("gate and up", gateUp, 2L * rows * width);
+        long o = VectorKernels.address(out);
+        long in = VectorKernels.address(gateUp);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long gate = in + 2L * r * width * Lanes.FLOAT_BYTES;
+                swiGluRow(o + (long) r * width * Lanes.FLOAT_BYTES, gate, gate + width * Lanes.FLOAT_BYTES, width);
+            }
+        });
+    }
+
+    private static void swiGluRow(long out, long gate, long up, int width) {
+        for (int i = 0; i < width; i += Lanes.L) {
+            long at = i * Lanes.FLOAT_BYTES;
+            FloatVector value = VectorMath.silu(Lanes.load(gate + at, width - i)).mul(Lanes.load(up + at, width - i));
+            Lanes.store(value, out + at, width - i);
+        }
+    }
+
+    @Override
+    public void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp, int rows, int width) {
+        Sizes.require("dOut", dOut, (long) rows * width);
+        Sizes.require("gate and up", gateUp, 2L * rows * width);
+        Sizes.require("their gradient", dGateUp, 2L * rows * width);
+        long to = VectorKernels.address(dGateUp);
+        long in = VectorKernels.address(gateUp);
+        long slope = VectorKernels.address(dOut);
+        byRows(rows, (from, end) -> {
+            for (int r = from; r < end; r++) {
+                long row = 2L * r * width * Lanes.FLOAT_BYTES;
+                swiGluBackwardRow(to + row, slope + (long) r * width * Lanes.FLOAT_BYTES, in + row, width);
+            }
+        });
+    }
+
+    /** With s = sigmoid(gate): {@code dUp = d gate s}, {@code dGate = d up s (1 + gate (1 - s))}. */
+    private static void swiGluBackwardRow(long dGate, long dOut, long gate, int width) {
+        long apart = width * Lanes.FLOAT_BYTES;
+        for (int i = 0; i < width; i += Lanes.L) {
+            long at = i * Lanes.FLOAT_BYTES;
+            int valid = width - i;
+            FloatVector g = Lanes.load(gate + at, valid);
+            FloatVector up = Lanes.load(gate + apart + at, valid);
+            FloatVector d = Lanes.load(dOut + at, valid);
+            FloatVector s = VectorMath.sigmoid(g);
+            FloatVector ds = d.mul(s);
+            FloatVector rising = s.neg().add(1f).fma(g, VectorMath.ONE);
+            Lanes.store(ds.mul(up).mul(rising), dGate + at, valid);
+            Lanes.store(ds.mul(g), dGate + apart + at, valid);
+        }
+    }
+
+    @Override
+    public void gelu(Tensor out, Tensor x, int count, boolean tanh) {
+        Sizes.require("out", out, count);
+        Sizes.require("x", x, count);
+        long o = VectorKernels.address(out);
+        long in = VectorKernels.address(x);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                FloatVector value = Lanes.load(in + at, end - i);
+                Lanes.store(tanh ? VectorMath.geluTanh(value) : VectorMath.geluErf(value), o + at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public void geluBackward(Tensor dX, Tensor dOut, Tensor x, int count, boolean tanh) {
+        Sizes.require("dX", dX, count);
+        Sizes.require("dOut", dOut, count);
+        Sizes.require("x", x, count);
+        long to = VectorKernels.address(dX);
+        long slope = VectorKernels.address(dOut);
+        long in = VectorKernels.address(x);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                FloatVector value = Lanes.load(in + at, end - i);
+                FloatVector rising = tanh ? VectorMath.geluTanhSlope(value) : VectorMath.geluErfSlope(value);
+                Lanes.store(rising.mul(Lanes.load(slope + at, end - i)), to + at, end - i);
+            }
+        });
+    }
+
+    @Override
+    public double crossEntropy(
+            Tensor logits, int[] targets, int rows, int vocabulary, double smoothing, float gradientScale) {
+        Sizes.require("logits", logits, (long) rows * vocabulary);
+        if (targets.length < rows) {
+            throw new IllegalArgumentException(targets.length + " targets for " + rows + " rows");
+        }
+        for (int r = 0; r < rows; r++) {
+            if (targets[r] < 0 || targets[r] >= vocabulary) {
+                throw new IllegalArgumentException(
+                        "target " + targets[r] + " is outside of a vocabulary of " + vocabulary);
+            }
+        }
+        long in = VectorKernels.address(logits);
+        double[] losses = new double[rows];
+        team.run(rows, (r, member) -> {
+            long row = in + (long) r * vocabulary * Lanes.FLOAT_BYTES;
+            losses[r] = crossEntropyRow(row, targets[r], vocabulary, smoothing, gradientScale);
+        });
+        double sum = 0;
+        for (double loss : losses) {
+            sum += loss;
+        }
+        return sum;
+    }
+
+    private static double crossEntropyRow(
+            long row, int target, int vocabulary, double smoothing, float gradientScale) {
+        float most = largest(row, vocabulary);
+        double logSum = most + Math.log(sumOfExponentials(row, vocabulary, most));
+        double aimed = Lanes.getFloat(row + target * Lanes.FLOAT_BYTES);
+        double loss = (1 - smoothing) * (logSum - aimed);
+        if (smoothing > 0) {
+            loss += smoothing * (logSum - sum(row, vocabulary) / vocabulary);
+        }
+        if (gradientScale != 0) {
+            probabilities(row, vocabulary, (float) logSum, gradientScale, (float) (smoothing / vocabulary));
+            long at = row + target * Lanes.FLOAT_BYTES;
+            Lanes.setFloat(at, Lanes.getFloat(at) - gradientScale * (float) (1 - smoothing));
+        }
+        return loss;
+    }
+
+    private static float largest(long row, int count) {
+        FloatVector most = FloatVector.broadcast(Lanes.F, Float.NEGATIVE_INFINITY);
+        int i = 0;
+        for (; i + Lanes.L <= count; i += Lanes.L) {
+            most = most.max(Lanes.load(row + i * Lanes.FLOAT_BYTES));
+        }
+        float result = most.reduceLanes(VectorOperators.MAX);
+        for (; i < count; i++) {
+            result = Math.max(result, Lanes.getFloat(row + i * Lanes.FLOAT_BYTES));
+        }
+        return result;
+    }
+
+    private static double sumOfExponentials(long row, int count, float most) {
+        FloatVector sums = FloatVector.zero(Lanes.F);
+        int i = 0;
+        for (; i + Lanes.L <= count; i += Lanes.L) {
+            sums = sums.add(VectorMath.exp(Lanes.load(row + i * Lanes.FLOAT_BYTES).sub(most)));
+        }
+        double sum = Lanes.sum(sums);
+        for (; i < count; i++) {
+            sum += Math.exp(Lanes.getFloat(row + i * Lanes.FLOAT_BYTES) - (double) most);
+        }
+        return sum;
+    }
+
+    private static double sum(long row, int count) {
+        FloatVector sums = FloatVector.zero(Lanes.F);
+        for (int i = 0; i < count; i += Lanes.L) {
+            sums = sums.add(Lanes.load(row + i * Lanes.FLOAT_BYTES, count - i));
+        }
+        return Lanes.sum(sums);
+    }
+
+    /** {@code row = scale * (exp(row - logSum) - less)}. */
+    private static void probabilities(long row, int count, float logSum, float scale, float less) {
+        for (int i = 0; i < count; i += Lanes.L) {
+            long at = row + i * Lanes.FLOAT_BYTES;
+            FloatVector p = VectorMath.exp(Lanes.load(at, count - i).sub(logSum));
+            Lanes.store(p.sub(less).mul(scale), at, count - i);
+        }
+    }
+
+    @Override
+    public void dropout(Tensor out, Tensor x, int rows, int width, int seed, float probability) {
+        Sizes.require("out", out, (long) rows * width);
+        Sizes.require("x", x, (long) rows * width);
+        long o = VectorKernels.address(out);
+        long in = VectorKernels.address(x);
+        int count = Math.multiplyExact(rows, width);
+        float kept = 1 / (1 - probability);
+        int limit = (int) (probability * 0x1p31);
+        bySpans(count, (from, end) -> {
+            for (int i = from; i < end; i += Lanes.L) {
+                long at = i * Lanes.FLOAT_BYTES;
+                VectorMask<Integer> keep = draw(i, seed).compare(VectorOperators.GE, limit);
+                FloatVector value = Lanes.load(in + at, end - i).mul(kept);
+                Lanes.store(FloatVector.zero(Lanes.F).blend(value, keep.cast(Lanes.F)), o + at, end - i);
+            }
+        });
+    }
+
+    /** 31 random bits for each element from {@code first} on: a mixing of its index and the seed (Wellons, "Prospecting for hash functions"). */
+    private static IntVector draw(int first, int seed) {
+        IntVector x = IntVector.broadcast(Lanes.I, first).addIndex(1).add(seed);
+        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16)).mul(0x7feb352d);
+        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 15)).mul(0x846ca68b);
+        return x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16))
+                .lanewise(VectorOperators.LSHR, 1);
+    }
+
+    private interface Range {
+        void run(int from, int end);
+    }
+
+    private void byRows(int rows, Range range) {
+        byParts(rows, ROWS, range);
+    }
+
+    private void bySpans(int count, Range range) {
+        byParts(count, SPAN, range);
+    }
+
+    private void byParts(int items, int part, Range range) {
+        team.run(
+                Math.ceilDiv(items, part),
+                (task, member) -> range.run(task * part, Math.min(items, (task + 1) * part)));
+    }
+}

@@ -1,0 +1,162 @@
+package dev.tsumugi.engine.train;
+
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.model.ModelFiles;
+import dev.tsumugi.engine.quant.Dequantization;
+import dev.tsumugi.engine.quant.Nf4;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.HostMemory;
+import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.tensor.Tensor;
+import dev.tsumugi.engine.train.DecoderShape.Group;
+import dev.tsumugi.engine.train.DecoderShape.Module;
+import dev.tsumugi.engine.train.TrainingSettings.BaseWeights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Brings frozen linear layers from a model's files to a backend, the layers of a group as one matrix. */
+final class BaseLinears {
+    private final ModelFiles files;
+    private final Backend backend;
+    private final BaseWeights base;
+
+    BaseLinears(ModelFiles files, Backend backend, BaseWeights base) {
+        this.files = files;
+        this.backend = backend;
+        this.base = base;
+    }
+
+    /**
+     * Both directions of a matrix [N, K].
+     *
+     * @param backward null where no gradient passes
+     * @param bias [N], or null
+     */
+    record Frozen(
+            Weight forward,
+            @Nullable Weight backward,
+            @Nullable Tensor bias) {}
+
+    /**
+     * @param quantize whether {@link BaseWeights#NF4} means this group
+     * @param tensorNames of the modules' weights in the files
+     * @param gradientPasses whether the gradient by its input is needed
+     */
+    Frozen load(Group group, boolean quantize, List<String> tensorNames, boolean gradientPasses) {
+        try (Arena arena = Arena.ofShared()) {
+            Tensor[] parts = new Tensor[group.modules().size()];
+            boolean coarse = group.feedForward();
+            for (int i = 0; i < parts.length; i++) {
+                Module module = group.modules().get(i);
+                Tensor stored = required(tensorNames.get(i), module.outputs(), group.inputs());
+                boolean rounded = quantize && base == BaseWeights.NF4;
+                coarse &= rounded || stored.dtype().isQuantized();
+                parts[i] = rounded ? rounded(stored, arena) : stored;
+            }
+            Tensor matrix = gathered(group, parts, arena);
+            return new Frozen(
+                    backend.prepareForTraining(matrix, false, coarse),
+                    gradientPasses ? backend.prepareForTraining(matrix, true, coarse) : null,
+                    bias(group));
+        }
+    }
+
+    private static Tensor rounded(Tensor matrix, Arena arena) {
+        int rows = Math.toIntExact(matrix.shape().get(0));
+        int columns = Math.toIntExact(matrix.shape().get(1));
+        float[] values = new float[Math.multiplyExact(rows, columns)];
+        for (int r = 0; r < rows; r++) {
+            Dequantization.row(matrix, r, values, r * columns);
+        }
+        float[] restored = Nf4.quantize(values, true).dequantize();
+        return new Tensor(
+                DType.F32,
+                new Shape(rows, columns),
+                new HostMemory(arena.allocateFrom(ValueLayout.JAVA_FLOAT, restored)),
+                0);
+    }
+
+    /** All rows in the group's order, in the type of the files where the parts share one. */
+    private static Tensor gathered(Group group, Tensor[] parts, Arena arena) {
+        DType common = parts[0].dtype();
+        boolean inOrder = true;
+        for (int i = 0; i < parts.length; i++) {
+            common = parts[i].dtype() == common ? common : DType.F32;
+            inOrder &= group.modules().get(i).fileOrder() == null;
+        }
+        if (parts.length == 1 && inOrder) {
+            return parts[0];
+        }
+        int inputs = group.inputs();
+        long rowBytes = common.bytes(inputs);
+        MemorySegment to = arena.allocate(group.outputs() * rowBytes, 64);
+        float[] row = new float[inputs];
+        long at = 0;
+        for (int i = 0; i < parts.length; i++) {
+            Tensor part = parts[i];
+            int[] order = group.modules().get(i).fileOrder();
+            for (int n = 0; n < group.modules().get(i).outputs(); n++, at += rowBytes) {
+                int from = order == null ? n : order[n];
+                if (part.dtype() == common) {
+                    MemorySegment.copy(part.segment(), from * rowBytes, to, at, rowBytes);
+                } else {
+                    Dequantization.row(part, from, row, 0);
+                    MemorySegment.copy(row, 0, to, ValueLayout.JAVA_FLOAT, at, inputs);
+                }
+            }
+        }
+        return new Tensor(common, new Shape(group.outputs(), inputs), new HostMemory(to), 0);
+    }
+
+    private @Nullable Tensor bias(Group group) {
+        float[] bias = new float[group.outputs()];
+        boolean any = false;
+        int at = 0;
+        for (Module module : group.modules()) {
+            Tensor stored = files.tensor(module.name() + ".bias").orElse(null);
+            if (stored != null) {
+                any = true;
+                float[] values = floats(stored, module.outputs());
+                int[] order = module.fileOrder();
+                for (int n = 0; n < values.length; n++) {
+                    bias[at + n] = values[order == null ? n : order[n]];
+                }
+            }
+            at += module.outputs();
+        }
+        return any ? backend.upload(bias) : null;
+    }
+
+    Tensor vector(String name, int size) {
+        return backend.upload(floats(required(name, size), size));
+    }
+
+    @Nullable
+    Tensor optionalVector(String name, int size) {
+        return files.tensor(name).isPresent() ? vector(name, size) : null;
+    }
+
+    private static float[] floats(Tensor vector, int size) {
+        if (vector.shape().elements() != size) {
+            throw new IllegalArgumentException("expected " + size + " values, found shape " + vector.shape());
+        }
+        float[] values = new float[size];
+        Dequantization.toFloats(vector.dtype(), vector.memory().segment(), vector.offset(), values, 0, size);
+        return values;
+    }
+
+    Tensor required(String name, long... dimensions) {
+        Tensor tensor = files.tensor(name)
+                .orElseThrow(() -> new IllegalArgumentException("the model lacks the weight " + name));
+        Shape expected = new Shape(dimensions);
+        if (!tensor.shape().equals(expected)) {
+            throw new IllegalArgumentException(
+                    "weight " + name + " has shape " + tensor.shape() + ", the configuration asks for " + expected);
+        }
+        return tensor;
+    }
+}

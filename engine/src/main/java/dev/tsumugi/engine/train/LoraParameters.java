@@ -1,0 +1,255 @@
+package dev.tsumugi.engine.train;
+
+import dev.tsumugi.engine.adapter.PeftWriter;
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.MatrixView;
+import dev.tsumugi.engine.kernels.TrainingKernels;
+import dev.tsumugi.engine.model.LowRankPair;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.HostMemory;
+import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.tensor.Tensor;
+import dev.tsumugi.engine.train.DecoderShape.Group;
+import dev.tsumugi.engine.train.DecoderShape.Module;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The matrices that training changes, in fp32, one behind another, with their gradients in the same places and each turned round beside. Those of
+ * a group lie together: all A's [R, K], then each module's B turned round [r, N].
+ */
+final class LoraParameters implements AutoCloseable {
+
+    /**
+     * One adapted layer.
+     *
+     * @param a where its A [r, K] begins
+     * @param b where its turned B [r, N] begins
+     * @param firstRank of the group's stacked ranks that is its own
+     * @param firstOutput of the group's outputs that is its own
+     */
+    record Adapted(Module module, int inputs, long a, long b, int firstRank, int firstOutput) {}
+
+    /**
+     * The adapted layers of one group, whose ranks together are R.
+     *
+     * @param a where the stacked A's [R, K] begin
+     */
+    record AdaptedGroup(long a, int ranks, int inputs, List<Adapted> layers) {}
+
+    private final TrainingSettings settings;
+    private final TrainingKernels kernels;
+    private final Map<Group, AdaptedGroup> groups = new LinkedHashMap<>();
+    private final List<Adapted> layers = new ArrayList<>();
+    private final Tensor values;
+    private final Tensor gradients;
+    private final Tensor turned;
+
+    LoraParameters(DecoderShape shape, TrainingSettings settings, Backend backend) {
+        this.settings = settings;
+        kernels = backend.trainingKernels();
+        long at = 0;
+        for (Group group : shape.all()) {
+            at = place(group, shape, at);
+        }
+        values = backend.allocate(DType.F32, at);
+        gradients = backend.allocate(DType.F32, at);
+        turned = backend.allocate(DType.F32, at);
+    }
+
+    private long place(Group group, DecoderShape shape, long start) {
+        List<Module> adapted = group.modules().stream()
+                .filter(module -> shape.targets(settings, module))
+                .toList();
+        if (adapted.isEmpty()) {
+            return start;
+        }
+        int rank = settings.rank();
+        long b = start + (long) adapted.size() * rank * group.inputs();
+        List<Adapted> placed = new ArrayList<>();
+        int firstOutput = 0;
+        for (Module module : group.modules()) {
+            if (adapted.contains(module)) {
+                int index = placed.size();
+                placed.add(new Adapted(
+                        module,
+                        group.inputs(),
+                        start + (long) index * rank * group.inputs(),
+                        b,
+                        index * rank,
+                        firstOutput));
+                b += (long) rank * module.outputs();
+            }
+            firstOutput += module.outputs();
+        }
+        layers.addAll(placed);
+        groups.put(group, new AdaptedGroup(start, adapted.size() * rank, group.inputs(), List.copyOf(placed)));
+        return b;
+    }
+
+    /** A's uniform within {@code 1 / sqrt(K)}, as PEFT begins; B's zero, so that the adapter changes nothing at first. */
+    void initialize() {
+        values.segment().fill((byte) 0);
+        for (Adapted layer : layers) {
+            Random random = new Random(settings.seed() * 31 + layer.module().name().hashCode());
+            double bound = 1 / Math.sqrt(layer.inputs());
+            for (long i = 0; i < (long) settings.rank() * layer.inputs(); i++) {
+                set(layer.a() + i, (float) ((2 * random.nextDouble() - 1) * bound));
+            }
+        }
+        turn();
+    }
+
+    private void set(long index, float value) {
+        values.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+    }
+
+    /** Takes over matrices as PEFT orders them. */
+    void load(Map<String, LowRankPair> pairs) {
+        for (Adapted layer : layers) {
+            LowRankPair pair = pairs.get(layer.module().name());
+            if (pair == null) {
+                throw new IllegalArgumentException("no matrices for " + layer.module().name());
+            }
+            MemorySegment.copy(
+                    pair.a().segment(), 0, values.segment(), layer.a() * Float.BYTES, pair.a().byteSize());
+            int rank = settings.rank();
+            for (int n = 0; n < layer.module().outputs(); n++) {
+                for (int r = 0; r < rank; r++) {
+                    set(
+                            layer.b() + (long) r * layer.module().outputs() + n,
+                            pair.b()
+                                    .segment()
+                                    .getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row(layer, n) * rank + r));
+                }
+            }
+        }
+        turn();
+    }
+
+    private static int row(Adapted layer, int output) {
+        int[] order = layer.module().order();
+        return order == null ? output : order[output];
+    }
+
+    /** Brings the turned copies up to the values. */
+    void turn() {
+        for (AdaptedGroup group : groups.values()) {
+            kernels.transpose(
+                    MatrixView.of(turned, group.a(), group.inputs(), group.ranks()),
+                    MatrixView.of(values, group.a(), group.ranks(), group.inputs()));
+            for (Adapted layer : group.layers()) {
+                int outputs = layer.module().outputs();
+                kernels.transpose(
+                        MatrixView.of(turned, layer.b(), outputs, settings.rank()),
+                        MatrixView.of(values, layer.b(), settings.rank(), outputs));
+            }
+        }
+    }
+
+    @Nullable
+    AdaptedGroup group(Group group) {
+        return groups.get(group);
+    }
+
+    List<Adapted> layers() {
+        return layers;
+    }
+
+    long count() {
+        return values.shape().elements();
+    }
+
+    int rank() {
+        return settings.rank();
+    }
+
+    float scale() {
+        return (float) settings.scale();
+    }
+
+    Tensor values() {
+        return values;
+    }
+
+    Tensor gradients() {
+        return gradients;
+    }
+
+    /** Each A [R, K] of a group as [K, R], and each turned B [r, N] as [N, r], in the places of the values. */
+    Tensor turned() {
+        return turned;
+    }
+
+    void clearGradients() {
+        gradients.segment().fill((byte) 0);
+    }
+
+    /** The gradient's length, each number's square added in a fixed order. */
+    double gradientNorm() {
+        MemorySegment segment = gradients.segment();
+        double sum = 0;
+        long count = count();
+        for (long i = 0; i < count; i++) {
+            double value = segment.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            sum += value * value;
+        }
+        return Math.sqrt(sum);
+    }
+
+    /** Matrices as PEFT orders them, from {@code source}: the values or their gradients. */
+    Map<String, LowRankPair> pairs(Tensor source, Arena arena) {
+        Map<String, LowRankPair> pairs = new LinkedHashMap<>();
+        int rank = settings.rank();
+        for (Adapted layer : layers) {
+            int outputs = layer.module().outputs();
+            MemorySegment a = arena.allocate((long) rank * layer.inputs() * Float.BYTES, Float.BYTES);
+            MemorySegment.copy(source.segment(), layer.a() * Float.BYTES, a, 0, a.byteSize());
+            MemorySegment b = arena.allocate((long) rank * outputs * Float.BYTES, Float.BYTES);
+            for (int n = 0; n < outputs; n++) {
+                for (int r = 0; r < rank; r++) {
+                    b.setAtIndex(
+                            ValueLayout.JAVA_FLOAT,
+                            (long) row(layer, n) * rank + r,
+                            source.segment()
+                                    .getAtIndex(ValueLayout.JAVA_FLOAT, layer.b() + (long) r * outputs + n));
+                }
+            }
+            pairs.put(
+                    layer.module().name(),
+                    new LowRankPair(
+                            new Tensor(DType.F32, new Shape(rank, layer.inputs()), new HostMemory(a), 0),
+                            new Tensor(DType.F32, new Shape(outputs, rank), new HostMemory(b), 0),
+                            scale()));
+        }
+        return pairs;
+    }
+
+    /** Writes a folder that PEFT and the engine read. */
+    void write(Path folder, String baseModel) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            PeftWriter.write(
+                    folder,
+                    new PeftWriter.Settings(
+                            baseModel, settings.rank(), settings.alpha(), settings.rankStabilized()),
+                    pairs(values, arena));
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Tensor tensor : List.of(values, gradients, turned)) {
+            ((OwnedMemory) tensor.memory()).close();
+        }
+    }
+}
