@@ -92,7 +92,8 @@ public record ModelText(Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate
     private int[] ended(int[] tokens) {
         int end = endTokens.stream()
                 .min(Integer::compare)
-                .orElseThrow(() -> new ChatTemplateException("the model's files name no token that ends an answer", null));
+                .orElseThrow(
+                        () -> new ChatTemplateException("the model's files name no token that ends an answer", null));
         int[] ended = Arrays.copyOf(tokens, tokens.length + 1);
         ended[tokens.length] = end;
         return ended;

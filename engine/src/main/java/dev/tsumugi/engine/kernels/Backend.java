@@ -95,8 +95,7 @@ public interface Backend extends AutoCloseable {
      * @throws UnsupportedOperationException when this backend cannot train
      */
     default TrainingKernels trainingKernels() {
-        throw new UnsupportedOperationException(
-                "backend " + name() + " cannot train; use auto, onednn or vector");
+        throw new UnsupportedOperationException("backend " + name() + " cannot train; use auto, onednn or vector");
     }
 
     /**

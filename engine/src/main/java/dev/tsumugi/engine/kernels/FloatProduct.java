@@ -24,8 +24,7 @@ final class FloatProduct {
      * @param a address of fp32 [m, k]
      * @param b address of fp32 [k, n]
      */
-    static void add(
-            long c, long cRow, long a, long aRow, long aColumn, long b, long bRow, int m, int n, int k) {
+    static void add(long c, long cRow, long a, long aRow, long aColumn, long b, long bRow, int m, int n, int k) {
         for (int from = 0; from < k; from += DEPTH) {
             int depth = Math.min(DEPTH, k - from);
             slab(c, cRow, a + from * aColumn, aRow, aColumn, b + from * bRow, bRow, m, n, depth);

@@ -40,15 +40,7 @@ final class TrainingAttention implements AutoCloseable {
             // Later tiles see more and take longer; begun first, they do not end last.
             int tile = tiles - 1 - task / shape.heads();
             int h = task % shape.heads();
-            forwardTile(
-                    out,
-                    logSums,
-                    heads,
-                    shape,
-                    tileStarts[2 * tile],
-                    tileStarts[2 * tile + 1],
-                    h,
-                    scratch[member]);
+            forwardTile(out, logSums, heads, shape, tileStarts[2 * tile], tileStarts[2 * tile + 1], h, scratch[member]);
         });
     }
 
@@ -66,16 +58,14 @@ final class TrainingAttention implements AutoCloseable {
         for (int r = 0; r < rows; r++) {
             int last = first - start + r;
             double logSum = softmaxRow(scores + r * scoreRow, lowest(shape, last), last + 1, seen, shape.scale());
-            Lanes.setFloat(
-                    logSums + ((long) (first + r) * shape.heads() + h) * Lanes.FLOAT_BYTES, (float) logSum);
+            Lanes.setFloat(logSums + ((long) (first + r) * shape.heads() + h) * Lanes.FLOAT_BYTES, (float) logSum);
         }
         long outStride = (long) shape.heads() * d * Lanes.FLOAT_BYTES;
         long to = out + first * outStride + (long) h * d * Lanes.FLOAT_BYTES;
         for (int r = 0; r < rows; r++) {
             Lanes.zero(to + r * outStride, d * Lanes.FLOAT_BYTES);
         }
-        FloatProduct.add(
-                to, outStride, scores, scoreRow, Lanes.FLOAT_BYTES, head.values, stride, rows, d, seen);
+        FloatProduct.add(to, outStride, scores, scoreRow, Lanes.FLOAT_BYTES, head.values, stride, rows, d, seen);
     }
 
     void backward(long dHeads, long dOut, long out, long logSums, long heads, AttentionShape shape) {
@@ -91,17 +81,7 @@ final class TrainingAttention implements AutoCloseable {
         team.run(
                 sequences * h,
                 (task, member) -> backwardHead(
-                        dHeads,
-                        dKeys,
-                        dValues,
-                        dOut,
-                        out,
-                        logSums,
-                        heads,
-                        shape,
-                        task / h,
-                        task % h,
-                        scratch[member]));
+                        dHeads, dKeys, dValues, dOut, out, logSums, heads, shape, task / h, task % h, scratch[member]));
         team.run(Math.ceilDiv(tokens, TILE), (task, member) -> {
             int end = Math.min(tokens, (task + 1) * TILE);
             for (int t = task * TILE; t < end; t++) {
@@ -158,8 +138,8 @@ final class TrainingAttention implements AutoCloseable {
                     d);
             for (int r = 0; r < rows; r++) {
                 int last = first + r;
-                float logSum = Lanes.getFloat(
-                        logSums + ((long) (start + last) * shape.heads() + h) * Lanes.FLOAT_BYTES);
+                float logSum =
+                        Lanes.getFloat(logSums + ((long) (start + last) * shape.heads() + h) * Lanes.FLOAT_BYTES);
                 float shared = dot(dRow + r * outStride, oRow + r * outStride, d);
                 softmaxBackwardRow(
                         scores + r * scoreRow,
@@ -172,8 +152,7 @@ final class TrainingAttention implements AutoCloseable {
                         shared);
             }
             // dV += P^T dO, dK += dS^T Q, dQ = dS K
-            FloatProduct.add(
-                    dValue, partRow, scores, Lanes.FLOAT_BYTES, scoreRow, dRow, outStride, seen, d, rows);
+            FloatProduct.add(dValue, partRow, scores, Lanes.FLOAT_BYTES, scoreRow, dRow, outStride, seen, d, rows);
             FloatProduct.add(
                     dKey,
                     partRow,
@@ -189,8 +168,7 @@ final class TrainingAttention implements AutoCloseable {
             for (int r = 0; r < rows; r++) {
                 Lanes.zero(dQuery + r * stride, partRow);
             }
-            FloatProduct.add(
-                    dQuery, stride, slopes, scoreRow, Lanes.FLOAT_BYTES, head.keys, stride, rows, d, seen);
+            FloatProduct.add(dQuery, stride, slopes, scoreRow, Lanes.FLOAT_BYTES, head.keys, stride, rows, d, seen);
         }
     }
 

@@ -52,7 +52,15 @@ public interface TrainingKernels {
      * @param weight [headSize]
      */
     void headNorm(
-            Tensor out, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon);
+            Tensor out,
+            Tensor x,
+            int rows,
+            int stride,
+            int firstHead,
+            int heads,
+            int headSize,
+            Tensor weight,
+            float epsilon);
 
     /**
      * Gradient of {@link #headNorm}, in place: the heads of {@code dX} hold the gradient by the output before and that by the input after.
@@ -60,7 +68,15 @@ public interface TrainingKernels {
      * @param x [rows, stride], the input of the forward pass
      */
     void headNormBackward(
-            Tensor dX, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon);
+            Tensor dX,
+            Tensor x,
+            int rows,
+            int stride,
+            int firstHead,
+            int heads,
+            int headSize,
+            Tensor weight,
+            float epsilon);
 
     /**
      * Rotary position embedding in place of the first heads of each row, first half of the rotary dimensions against the second ({@link
@@ -100,8 +116,7 @@ public interface TrainingKernels {
      * @param out what {@link #attention} gave
      * @param logSums what {@link #attention} gave
      */
-    void attentionBackward(
-            Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape);
+    void attentionBackward(Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape);
 
     /**
      * {@code out = silu(gate) * up}.
@@ -135,8 +150,7 @@ public interface TrainingKernels {
      * @param targets [rows]
      * @param gradientScale 0: the logits stay as they are
      */
-    double crossEntropy(
-            Tensor logits, int[] targets, int rows, int vocabulary, double smoothing, float gradientScale);
+    double crossEntropy(Tensor logits, int[] targets, int rows, int vocabulary, double smoothing, float gradientScale);
 
     /**
      * {@code out = x / (1 - probability)} where a number drawn for the element says so, else 0. Equal seeds draw equal numbers.

@@ -18,8 +18,7 @@ public final class Transposed {
     public static Tensor copy(Tensor matrix) {
         int rows = Math.toIntExact(matrix.shape().get(0));
         int columns = Math.toIntExact(matrix.shape().get(1));
-        Tensor turned = new Tensor(
-                DType.F32, new Shape(columns, rows), new ArenaMemory(4L * rows * columns), 0);
+        Tensor turned = new Tensor(DType.F32, new Shape(columns, rows), new ArenaMemory(4L * rows * columns), 0);
         MemorySegment to = turned.segment();
         float[] row = new float[columns];
         for (int r = 0; r < rows; r++) {

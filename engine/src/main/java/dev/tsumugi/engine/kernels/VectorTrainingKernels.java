@@ -84,8 +84,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
                 || out.columns() != in.rows()
                 || out.rowStride() != out.columns()
                 || in.columnStride() != 1) {
-            throw new IllegalArgumentException("[" + in.rows() + ", " + in.columns() + "] turned is not ["
-                    + out.rows() + ", " + out.columns() + "]");
+            throw new IllegalArgumentException("[" + in.rows() + ", " + in.columns() + "] turned is not [" + out.rows()
+                    + ", " + out.columns() + "]");
         }
         TrainingAttention.transpose(
                 address(in), in.rowStride() * Lanes.FLOAT_BYTES, in.rows(), in.columns(), address(out));
@@ -110,8 +110,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     @Override
-    public void rmsNormBackward(
-            Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+    public void rmsNormBackward(Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
         Sizes.requireNorm(dX, x, rows, width, weight);
         Sizes.require("dOut", dOut, (long) rows * width);
         long to = VectorKernels.address(dX);
@@ -155,8 +154,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     @Override
-    public void layerNormBackward(
-            Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
+    public void layerNormBackward(Tensor dX, Tensor dOut, Tensor x, int rows, int width, Tensor weight, float epsilon) {
         Sizes.requireNorm(dX, x, rows, width, weight);
         Sizes.require("dOut", dOut, (long) rows * width);
         long to = VectorKernels.address(dX);
@@ -172,8 +170,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     /** With g = dOut * weight, n the normalized row and s its scale: {@code dX += s (g - mean(g) - n mean(g n))}. */
-    private static void layerNormBackwardRow(
-            long dX, long dOut, long x, int width, long weight, float epsilon) {
+    private static void layerNormBackwardRow(long dX, long dOut, long x, int width, long weight, float epsilon) {
         FloatVector sum = FloatVector.zero(Lanes.F);
         for (int c = 0; c < width; c += Lanes.L) {
             sum = sum.add(Lanes.load(x + c * Lanes.FLOAT_BYTES, width - c));
@@ -185,8 +182,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         for (int c = 0; c < width; c += Lanes.L) {
             long at = c * Lanes.FLOAT_BYTES;
             VectorMask<Float> mask = Lanes.F.indexInRange(c, width);
-            FloatVector value =
-                    FloatVector.zero(Lanes.F).blend(Lanes.load(x + at, width - c).sub(mean), mask);
+            FloatVector value = FloatVector.zero(Lanes.F)
+                    .blend(Lanes.load(x + at, width - c).sub(mean), mask);
             FloatVector slope = Lanes.load(dOut + at, width - c).mul(Lanes.load(weight + at, width - c));
             squares = value.fma(value, squares);
             slopes = slopes.add(slope);
@@ -232,7 +229,15 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
 
     @Override
     public void headNormBackward(
-            Tensor dX, Tensor x, int rows, int stride, int firstHead, int heads, int headSize, Tensor weight, float epsilon) {
+            Tensor dX,
+            Tensor x,
+            int rows,
+            int stride,
+            int firstHead,
+            int heads,
+            int headSize,
+            Tensor weight,
+            float epsilon) {
         requireHeads(dX, x, rows, stride, firstHead, heads, headSize);
         Sizes.require("weight", weight, headSize);
         long to = VectorKernels.address(dX);
@@ -285,8 +290,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         });
     }
 
-    private static void rotate(
-            long head, float[] cosines, float[] sines, int angle, int pairs, boolean backward) {
+    private static void rotate(long head, float[] cosines, float[] sines, int angle, int pairs, boolean backward) {
         long apart = pairs * Lanes.FLOAT_BYTES;
         int i = 0;
         for (; i + Lanes.L <= pairs; i += Lanes.L) {
@@ -341,8 +345,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         int[] starts = shape.starts();
         for (int s = 0; s + 1 < starts.length; s++) {
             if (starts[s] >= starts[s + 1] || starts[0] != 0) {
-                throw new IllegalArgumentException("sequence " + s + " begins at " + starts[s] + " and ends before "
-                        + starts[s + 1]);
+                throw new IllegalArgumentException(
+                        "sequence " + s + " begins at " + starts[s] + " and ends before " + starts[s + 1]);
             }
         }
         long tokens = shape.tokens();
@@ -368,7 +372,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     private static void swiGluRow(long out, long gate, long up, int width) {
         for (int i = 0; i < width; i += Lanes.L) {
             long at = i * Lanes.FLOAT_BYTES;
-            FloatVector value = VectorMath.silu(Lanes.load(gate + at, width - i)).mul(Lanes.load(up + at, width - i));
+            FloatVector value =
+                    VectorMath.silu(Lanes.load(gate + at, width - i)).mul(Lanes.load(up + at, width - i));
             Lanes.store(value, out + at, width - i);
         }
     }
@@ -465,8 +470,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         return sum;
     }
 
-    private static double crossEntropyRow(
-            long row, int target, int vocabulary, double smoothing, float gradientScale) {
+    private static double crossEntropyRow(long row, int target, int vocabulary, double smoothing, float gradientScale) {
         float most = largest(row, vocabulary);
         double logSum = most + Math.log(sumOfExponentials(row, vocabulary, most));
         double aimed = Lanes.getFloat(row + target * Lanes.FLOAT_BYTES);
@@ -499,7 +503,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         FloatVector sums = FloatVector.zero(Lanes.F);
         int i = 0;
         for (; i + Lanes.L <= count; i += Lanes.L) {
-            sums = sums.add(VectorMath.exp(Lanes.load(row + i * Lanes.FLOAT_BYTES).sub(most)));
+            sums = sums.add(
+                    VectorMath.exp(Lanes.load(row + i * Lanes.FLOAT_BYTES).sub(most)));
         }
         double sum = Lanes.sum(sums);
         for (; i < count; i++) {
@@ -547,8 +552,10 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     /** 31 random bits for each element from {@code first} on: a mixing of its index and the seed (Wellons, "Prospecting for hash functions"). */
     private static IntVector draw(int first, int seed) {
         IntVector x = IntVector.broadcast(Lanes.I, first).addIndex(1).add(seed);
-        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16)).mul(0x7feb352d);
-        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 15)).mul(0x846ca68b);
+        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16))
+                .mul(0x7feb352d);
+        x = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 15))
+                .mul(0x846ca68b);
         return x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16))
                 .lanewise(VectorOperators.LSHR, 1);
     }

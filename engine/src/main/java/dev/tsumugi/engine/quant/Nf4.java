@@ -36,8 +36,7 @@ public final class Nf4 {
     private final float[] nestedScales;
     private final float offset;
 
-    private Nf4(
-            int count, byte[] packed, float[] scales, byte[] scaleCodes, float[] nestedScales, float offset) {
+    private Nf4(int count, byte[] packed, float[] scales, byte[] scaleCodes, float[] nestedScales, float offset) {
         this.count = count;
         this.packed = packed;
         this.scales = scales;

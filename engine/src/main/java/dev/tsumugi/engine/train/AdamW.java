@@ -21,7 +21,17 @@ final class AdamW implements Optimizer {
     @Override
     public void step(
             MemorySegment values, MemorySegment gradients, double gradientFactor, int step, double learningRate) {
-        update(values, gradients, 0, first.length, (float) gradientFactor, first, second, step, learningRate, weightDecay);
+        update(
+                values,
+                gradients,
+                0,
+                first.length,
+                (float) gradientFactor,
+                first,
+                second,
+                step,
+                learningRate,
+                weightDecay);
     }
 
     /** Numbers {@code offset} until {@code offset + count}, whose moments begin at index 0. */

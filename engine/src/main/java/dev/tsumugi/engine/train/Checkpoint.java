@@ -41,7 +41,8 @@ final class Checkpoint {
     void save(Progress progress, LoraParameters parameters, Optimizer optimizer) throws IOException {
         Path next = file.resolveSibling(FILE + ".next");
         try (FileOutputStream stream = new FileOutputStream(next.toFile())) {
-            CheckedOutputStream checked = new CheckedOutputStream(new BufferedOutputStream(stream, 1 << 16), new CRC32());
+            CheckedOutputStream checked =
+                    new CheckedOutputStream(new BufferedOutputStream(stream, 1 << 16), new CRC32());
             DataOutputStream out = new DataOutputStream(checked);
             out.writeUTF(FORMAT);
             out.writeUTF(fingerprint);

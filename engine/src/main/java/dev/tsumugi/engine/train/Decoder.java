@@ -42,8 +42,7 @@ final class Decoder implements AutoCloseable {
     private static final String HEAD_SHRUNK = "shrunk by the head";
 
     /** A norm's weights; without a bias it is an RMS norm. */
-    private record Norm(
-            Tensor weight, @Nullable Tensor bias) {}
+    private record Norm(Tensor weight, @Nullable Tensor bias) {}
 
     /** One layer's weights. */
     private record Layer(
@@ -180,7 +179,9 @@ final class Decoder implements AutoCloseable {
                     linears.load(
                             group,
                             true,
-                            group.modules().stream().map(m -> m.name() + ".weight").toList(),
+                            group.modules().stream()
+                                    .map(m -> m.name() + ".weight")
+                                    .toList(),
                             passes),
                     parameters,
                     parameters.group(group),
@@ -312,7 +313,13 @@ final class Decoder implements AutoCloseable {
         }
         int[] alone = new int[batch.size()];
         try (BatchPlan plan = kernels.plan(
-                batch.tokens(), positionsOfOne(batch.size()), alone, new int[][] {{0}}, alone, capacity + 1, new float[0])) {
+                batch.tokens(),
+                positionsOfOne(batch.size()),
+                alone,
+                new int[][] {{0}},
+                alone,
+                capacity + 1,
+                new float[0])) {
             kernels.embed(streams[0], plan, embeddings);
         }
         AttentionShape attention = attention(batch);
@@ -393,7 +400,12 @@ final class Decoder implements AutoCloseable {
         Tensor mlpInput = parallel ? x : tape.middle;
         normalize(normed, mlpInput, t, layer.mlpNorm);
         layer.mlpIn.backward(
-                last == DecoderShape.MLP_IN ? null : dNormed, dOuter, normed, t, tape.shrunk[DecoderShape.MLP_IN], seed);
+                last == DecoderShape.MLP_IN ? null : dNormed,
+                dOuter,
+                normed,
+                t,
+                tape.shrunk[DecoderShape.MLP_IN],
+                seed);
         if (last == DecoderShape.MLP_IN) {
             return;
         }
@@ -450,7 +462,11 @@ final class Decoder implements AutoCloseable {
             Tensor picked = scratch.rows(PICKED, chunkRows, c);
             for (int r = 0; r < rows; r++) {
                 MemorySegment.copy(
-                        stream.segment(), batch.targetRows()[from + r] * rowBytes, picked.segment(), r * rowBytes, rowBytes);
+                        stream.segment(),
+                        batch.targetRows()[from + r] * rowBytes,
+                        picked.segment(),
+                        r * rowBytes,
+                        rowBytes);
             }
             Tensor normed = scratch.rows(NORMED, chunkRows, c);
             normalize(normed, picked, rows, finalNorm);
@@ -473,7 +489,11 @@ final class Decoder implements AutoCloseable {
                 normalizeBackward(dPicked, dNormed, picked, rows, finalNorm);
                 for (int r = 0; r < rows; r++) {
                     MemorySegment.copy(
-                            dPicked.segment(), r * rowBytes, dX.segment(), batch.targetRows()[from + r] * rowBytes, rowBytes);
+                            dPicked.segment(),
+                            r * rowBytes,
+                            dX.segment(),
+                            batch.targetRows()[from + r] * rowBytes,
+                            rowBytes);
                 }
             }
         }
@@ -499,12 +519,19 @@ final class Decoder implements AutoCloseable {
     private void headNorms(Tensor out, Tensor raw, int rows, int stride, Layer layer) {
         int d = config.headSize();
         if (layer.queryNorm != null) {
-            training.headNorm(
-                    out, raw, rows, stride, 0, config.heads(), d, layer.queryNorm, config.normEpsilon());
+            training.headNorm(out, raw, rows, stride, 0, config.heads(), d, layer.queryNorm, config.normEpsilon());
         }
         if (layer.keyNorm != null) {
             training.headNorm(
-                    out, raw, rows, stride, config.heads(), config.keyValueHeads(), d, layer.keyNorm, config.normEpsilon());
+                    out,
+                    raw,
+                    rows,
+                    stride,
+                    config.heads(),
+                    config.keyValueHeads(),
+                    d,
+                    layer.keyNorm,
+                    config.normEpsilon());
         }
     }
 
@@ -516,7 +543,15 @@ final class Decoder implements AutoCloseable {
         }
         if (layer.keyNorm != null) {
             training.headNormBackward(
-                    dHeads, raw, rows, stride, config.heads(), config.keyValueHeads(), d, layer.keyNorm, config.normEpsilon());
+                    dHeads,
+                    raw,
+                    rows,
+                    stride,
+                    config.heads(),
+                    config.keyValueHeads(),
+                    d,
+                    layer.keyNorm,
+                    config.normEpsilon());
         }
     }
 

@@ -56,8 +56,7 @@ final class DecoderShape {
                     });
         }
         String name = config.family() == ModelConfig.Family.LLAMA ? "lm_head" : "embed_out";
-        head = new Group(
-                config.hiddenSize(), false, List.of(new Module(name, config.vocabularySize(), null, null)));
+        head = new Group(config.hiddenSize(), false, List.of(new Module(name, config.vocabularySize(), null, null)));
     }
 
     private static List<Group> llama(String layer, ModelConfig config, RopeLayout ropeLayout) {
@@ -155,7 +154,9 @@ final class DecoderShape {
                 List<String> names = new ArrayList<>();
                 names.add(TrainingSettings.ALL_LINEAR);
                 for (int g = 0; g < GROUPS; g++) {
-                    group(0, g).modules().forEach(m -> names.add(m.name().substring(m.name().lastIndexOf('.') + 1)));
+                    group(0, g)
+                            .modules()
+                            .forEach(m -> names.add(m.name().substring(m.name().lastIndexOf('.') + 1)));
                 }
                 head.modules().forEach(m -> names.add(m.name()));
                 throw new TrainingRefusedException(

@@ -25,9 +25,7 @@ final class LearningRate {
             case LINEAR -> peak * Math.max(0, (double) (steps - done) / falling);
             case COSINE -> peak * Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
             case POLYNOMIAL ->
-                progress >= 1
-                        ? polynomialEnd
-                        : (peak - polynomialEnd) * Math.pow(1 - progress, power) + polynomialEnd;
+                progress >= 1 ? polynomialEnd : (peak - polynomialEnd) * Math.pow(1 - progress, power) + polynomialEnd;
         };
     }
 }

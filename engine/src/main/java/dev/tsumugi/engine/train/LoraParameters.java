@@ -101,7 +101,8 @@ final class LoraParameters implements AutoCloseable {
     void initialize() {
         values.segment().fill((byte) 0);
         for (Adapted layer : layers) {
-            Random random = new Random(settings.seed() * 31 + layer.module().name().hashCode());
+            Random random =
+                    new Random(settings.seed() * 31 + layer.module().name().hashCode());
             double bound = 1 / Math.sqrt(layer.inputs());
             for (long i = 0; i < (long) settings.rank() * layer.inputs(); i++) {
                 set(layer.a() + i, (float) ((2 * random.nextDouble() - 1) * bound));
@@ -119,10 +120,15 @@ final class LoraParameters implements AutoCloseable {
         for (Adapted layer : layers) {
             LowRankPair pair = pairs.get(layer.module().name());
             if (pair == null) {
-                throw new IllegalArgumentException("no matrices for " + layer.module().name());
+                throw new IllegalArgumentException(
+                        "no matrices for " + layer.module().name());
             }
             MemorySegment.copy(
-                    pair.a().segment(), 0, values.segment(), layer.a() * Float.BYTES, pair.a().byteSize());
+                    pair.a().segment(),
+                    0,
+                    values.segment(),
+                    layer.a() * Float.BYTES,
+                    pair.a().byteSize());
             int rank = settings.rank();
             for (int n = 0; n < layer.module().outputs(); n++) {
                 for (int r = 0; r < rank; r++) {
@@ -221,8 +227,7 @@ final class LoraParameters implements AutoCloseable {
                     b.setAtIndex(
                             ValueLayout.JAVA_FLOAT,
                             (long) row(layer, n) * rank + r,
-                            source.segment()
-                                    .getAtIndex(ValueLayout.JAVA_FLOAT, layer.b() + (long) r * outputs + n));
+                            source.segment().getAtIndex(ValueLayout.JAVA_FLOAT, layer.b() + (long) r * outputs + n));
                 }
             }
             pairs.put(
@@ -240,8 +245,7 @@ final class LoraParameters implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             PeftWriter.write(
                     folder,
-                    new PeftWriter.Settings(
-                            baseModel, settings.rank(), settings.alpha(), settings.rankStabilized()),
+                    new PeftWriter.Settings(baseModel, settings.rank(), settings.alpha(), settings.rankStabilized()),
                     pairs(values, arena));
         }
     }

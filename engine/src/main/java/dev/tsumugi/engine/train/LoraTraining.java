@@ -52,7 +52,13 @@ public final class LoraTraining implements AutoCloseable {
         this.forecast = forecast;
         parameters = new LoraParameters(shape, settings, backend);
         decoder = new Decoder(
-                files, shape, settings, parameters, backend, capacity(files.config(), settings), forecast.computesTwice());
+                files,
+                shape,
+                settings,
+                parameters,
+                backend,
+                capacity(files.config(), settings),
+                forecast.computesTwice());
         parameters.initialize();
     }
 
@@ -68,8 +74,7 @@ public final class LoraTraining implements AutoCloseable {
         return open(model, settings, resources, Precision.FAST);
     }
 
-    static LoraTraining open(
-            Path model, TrainingSettings settings, TrainingResources resources, Precision precision) {
+    static LoraTraining open(Path model, TrainingSettings settings, TrainingResources resources, Precision precision) {
         Backend backend = Backends.open(resources.backend(), resources.threads(), precision);
         try {
             ModelFiles files = ModelStore.openPath(model);

@@ -30,14 +30,15 @@ final class MemoryEstimate {
         long trainable = shape.trainable(settings);
         boolean bytes = settings.optimizer() == OptimizerKind.PAGED_ADAMW_8BIT;
         int capacity = LoraTraining.capacity(files.config(), settings);
-        long perToken =
-                Decoder.bytesPerToken(files.config(), shape, loraShape(), computesTwice);
+        long perToken = Decoder.bytesPerToken(files.config(), shape, loraShape(), computesTwice);
         return new MemoryForecast(
                 base(),
                 12 * trainable,
                 bytes ? 2 * trainable + trainable / 32 : 8 * trainable,
                 perToken * capacity,
-                4L * Decoder.chunkRows(files.config(), capacity) * files.config().vocabularySize(),
+                4L
+                        * Decoder.chunkRows(files.config(), capacity)
+                        * files.config().vocabularySize(),
                 PROGRAM_BYTES,
                 computesTwice);
     }
@@ -48,8 +49,8 @@ final class MemoryEstimate {
             for (Module module : group.modules()) {
                 Tensor stored = files.tensor(module.name() + ".weight").orElse(null);
                 boolean rounded = group != shape.head() && settings.base() == BaseWeights.NF4;
-                boolean coarse =
-                        group.feedForward() && (rounded || stored != null && stored.dtype().isQuantized());
+                boolean coarse = group.feedForward()
+                        && (rounded || stored != null && stored.dtype().isQuantized());
                 bytes += (long) (backend.trainingBytesPerWeight(coarse) * module.outputs() * group.inputs());
             }
         }

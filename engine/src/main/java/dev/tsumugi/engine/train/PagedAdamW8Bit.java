@@ -51,7 +51,9 @@ final class PagedAdamW8Bit implements Optimizer {
         List<long[]> sizes = new ArrayList<>();
         for (Adapted layer : parameters.layers()) {
             sizes.add(new long[] {layer.a(), (long) parameters.rank() * layer.inputs()});
-            sizes.add(new long[] {layer.b(), (long) parameters.rank() * layer.module().outputs()});
+            sizes.add(new long[] {
+                layer.b(), (long) parameters.rank() * layer.module().outputs()
+            });
         }
         return sizes;
     }
@@ -72,8 +74,7 @@ final class PagedAdamW8Bit implements Optimizer {
             at = scales + 8L * part.blocks();
         }
         Path file = Files.createTempFile(folder, "optimizer-", ".pages");
-        try (FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             pages = channel.map(FileChannel.MapMode.READ_WRITE, 0, at, arena);
         } finally {
             // The mapping keeps the pages; nothing is left behind when the program ends, however it ends.

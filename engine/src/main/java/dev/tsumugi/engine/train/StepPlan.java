@@ -31,8 +31,8 @@ record StepPlan(List<List<int[]>> steps, List<Integer> epochs) {
                 if (settings.maxSteps() > 0 && steps.size() == settings.maxSteps()) {
                     return new StepPlan(steps, epochs);
                 }
-                steps.add(List.copyOf(batches.subList(
-                        from, Math.min(batches.size(), from + settings.gradientAccumulation()))));
+                steps.add(List.copyOf(
+                        batches.subList(from, Math.min(batches.size(), from + settings.gradientAccumulation()))));
                 epochs.add(epoch);
             }
         }

@@ -125,8 +125,7 @@ final class TrainingLoop {
         double norm = update(step, loss / targets, rate);
         progress.losses.add(loss / targets);
         double seconds = (System.nanoTime() - start) / 1e9;
-        secondsPerToken =
-                secondsPerToken == 0 ? seconds / tokens : 0.9 * secondsPerToken + 0.1 * seconds / tokens;
+        secondsPerToken = secondsPerToken == 0 ? seconds / tokens : 0.9 * secondsPerToken + 0.1 * seconds / tokens;
         listener.stepped(new StepReport(
                 step,
                 plan.count(),
@@ -150,8 +149,7 @@ final class TrainingLoop {
         }
         double clip = settings.clipNorm();
         double factor = clip > 0 ? Math.min(1, clip / (norm + 1e-6)) : 1;
-        optimizer.step(
-                parameters.values().segment(), parameters.gradients().segment(), factor, step, rate);
+        optimizer.step(parameters.values().segment(), parameters.gradients().segment(), factor, step, rate);
         parameters.turn();
         return norm;
     }

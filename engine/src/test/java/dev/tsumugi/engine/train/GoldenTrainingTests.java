@@ -65,8 +65,9 @@ class GoldenTrainingTests {
     private static void gradientsAgree(LoraParameters parameters, SafetensorsFile expected) {
         try (Arena arena = Arena.ofConfined()) {
             Map<String, LowRankPair> gradients = parameters.pairs(parameters.gradients(), arena);
-            long recorded =
-                    expected.names().stream().filter(n -> n.startsWith("grad.base_model")).count();
+            long recorded = expected.names().stream()
+                    .filter(n -> n.startsWith("grad.base_model"))
+                    .count();
             assertThat(2 * gradients.size()).isEqualTo((int) recorded);
             gradients.forEach((module, pair) -> {
                 agree(module + " A", pair.a(), floats(expected, "grad.base_model.model." + module + ".lora_A.weight"));
@@ -106,17 +107,20 @@ class GoldenTrainingTests {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"polynomial", "cosine-one-batch", "linear-no-clip", "accumulate2", "accumulate2-micro-mean"})
+    @ValueSource(
+            strings = {"polynomial", "cosine-one-batch", "linear-no-clip", "accumulate2", "accumulate2-micro-mean"})
     void twentyStepsLeadWhereTheyLedPyTorch(String name) {
-        JsonNode recorded =
-                JsonMapper.shared().readTree(Golden.path("train/trajectory-" + name + ".json").toFile());
+        JsonNode recorded = JsonMapper.shared()
+                .readTree(Golden.path("train/trajectory-" + name + ".json").toFile());
         try (LoraTraining training = TrainingGolden.open(
                         "tiny-llama", "llama-r8", TrainingGolden.settings("llama-r8"), TWO_THREADS);
                 SafetensorsFile data = TrainingGolden.open("train/trajectory-" + name + ".safetensors")) {
             LoraParameters parameters = training.parameters();
-            AdamW optimizer = new AdamW((int) parameters.count(), recorded.get("weight_decay").asDouble());
+            AdamW optimizer = new AdamW(
+                    (int) parameters.count(), recorded.get("weight_decay").asDouble());
             boolean microMean = recorded.get("normalise").asString().equals("micro-mean");
-            Schedule schedule = Schedule.valueOf(recorded.get("schedule").asString().toUpperCase(Locale.ROOT));
+            Schedule schedule =
+                    Schedule.valueOf(recorded.get("schedule").asString().toUpperCase(Locale.ROOT));
             double clip = recorded.get("clip").asDouble(0);
             int accumulate = recorded.get("accumulate").asInt();
             List<List<TrainingSequence>> batches = batches(data, 20 * accumulate);
@@ -136,8 +140,14 @@ class GoldenTrainingTests {
                 }
                 double norm = parameters.gradientNorm();
                 double rate = LearningRate.of(
-                        schedule, recorded.get("lr").asDouble(), recorded.get("warmup_steps").asInt(), 20, number);
-                assertThat(loss).as("loss of step %d", number).isCloseTo(step.get("loss").asDouble(), withPercentage(1e-3));
+                        schedule,
+                        recorded.get("lr").asDouble(),
+                        recorded.get("warmup_steps").asInt(),
+                        20,
+                        number);
+                assertThat(loss)
+                        .as("loss of step %d", number)
+                        .isCloseTo(step.get("loss").asDouble(), withPercentage(1e-3));
                 assertThat(norm)
                         .as("gradient norm of step %d", number)
                         .isCloseTo(step.get("grad_norm").asDouble(), withPercentage(1e-2));
@@ -181,8 +191,10 @@ class GoldenTrainingTests {
 
     @Test
     void learningRatesAreThoseOfTransformers() {
-        for (JsonNode recorded : JsonMapper.shared().readTree(Golden.path("train/schedules.json").toFile())) {
-            Schedule schedule = Schedule.valueOf(recorded.get("schedule").asString().toUpperCase(Locale.ROOT));
+        for (JsonNode recorded :
+                JsonMapper.shared().readTree(Golden.path("train/schedules.json").toFile())) {
+            Schedule schedule =
+                    Schedule.valueOf(recorded.get("schedule").asString().toUpperCase(Locale.ROOT));
             for (int step = 1; step <= 20; step++) {
                 double rate = LearningRate.of(
                         schedule,
@@ -194,7 +206,8 @@ class GoldenTrainingTests {
                         recorded.path("power").asDouble(1));
                 assertThat(rate)
                         .as("%s, step %d", recorded, step)
-                        .isCloseTo(recorded.get("lr_of_step_1_to_22").get(step - 1).asDouble(), offset(1e-15));
+                        .isCloseTo(
+                                recorded.get("lr_of_step_1_to_22").get(step - 1).asDouble(), offset(1e-15));
             }
         }
     }

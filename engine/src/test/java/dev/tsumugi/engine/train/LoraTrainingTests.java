@@ -87,8 +87,8 @@ class LoraTrainingTests {
         List<StepReport> steps = new ArrayList<>();
         List<EvaluationReport> evaluations = new ArrayList<>();
         try (LoraTraining training = open(settings(s -> s.epochs(6)))) {
-            TrainingOutcome outcome = training.run(
-                    sequences("train", 60, 1), sequences("held", 8, 2), folder, new TrainingListener() {
+            TrainingOutcome outcome =
+                    training.run(sequences("train", 60, 1), sequences("held", 8, 2), folder, new TrainingListener() {
                         @Override
                         public void stepped(StepReport report) {
                             steps.add(report);
@@ -123,7 +123,8 @@ class LoraTrainingTests {
     @ParameterizedTest
     @EnumSource(OptimizerKind.class)
     void aRunThatWasStoppedGoesOnWithTheSameBits(OptimizerKind optimizer) throws IOException {
-        TrainingSettings settings = settings(s -> s.dropout(0.1).optimizer(optimizer).rank(64).base(BaseWeights.NF4));
+        TrainingSettings settings =
+                settings(s -> s.dropout(0.1).optimizer(optimizer).rank(64).base(BaseWeights.NF4));
         List<TrainingSequence> train = sequences("train", 30, 1);
         List<TrainingSequence> held = sequences("held", 6, 2);
         TrainingOutcome whole;
@@ -211,8 +212,8 @@ class LoraTrainingTests {
 
     @Test
     void trainingEndsWhenNothingGetsBetterAndKeepsTheBest() throws IOException {
-        TrainingSettings settings =
-                settings(s -> s.learningRate(0.2).epochs(50).evaluateEverySteps(1).patience(2));
+        TrainingSettings settings = settings(
+                s -> s.learningRate(0.2).epochs(50).evaluateEverySteps(1).patience(2));
         try (LoraTraining training = open(settings)) {
             TrainingOutcome outcome =
                     training.run(sequences("train", 10, 1), sequences("held", 6, 2), folder, TrainingListener.NONE);
@@ -227,7 +228,8 @@ class LoraTrainingTests {
         List<Double> with = losses(settings(s -> s.epochs(1).dropout(0.3)), "with");
         assertThat(losses(settings(s -> s.epochs(1).dropout(0.3)), "again")).isEqualTo(with);
         assertThat(with).isNotEqualTo(without);
-        assertThat(losses(settings(s -> s.epochs(1).dropout(0.3).seed(2)), "other")).isNotEqualTo(with);
+        assertThat(losses(settings(s -> s.epochs(1).dropout(0.3).seed(2)), "other"))
+                .isNotEqualTo(with);
     }
 
     private List<Double> losses(TrainingSettings settings, String name) throws IOException {
@@ -318,17 +320,13 @@ class LoraTrainingTests {
     @Test
     void lossesThatAreNoNumbersEndTraining() {
         try (LoraTraining training = open(settings(s -> s))) {
-            assertThatThrownBy(() -> training.run(
-                            sequences("train", 10, 1), List.of(), folder, new TrainingListener() {
-                                @Override
-                                public void beforeMicroBatch() {
-                                    training.parameters()
-                                            .values()
-                                            .segment()
-                                            .setAtIndex(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
-                                    training.parameters().turn();
-                                }
-                            }))
+            assertThatThrownBy(() -> training.run(sequences("train", 10, 1), List.of(), folder, new TrainingListener() {
+                        @Override
+                        public void beforeMicroBatch() {
+                            training.parameters().values().segment().setAtIndex(ValueLayout.JAVA_FLOAT, 0, Float.NaN);
+                            training.parameters().turn();
+                        }
+                    }))
                     .isInstanceOfSatisfying(
                             TrainingRefusedException.class,
                             e -> assertThat(e.reason()).isEqualTo(Reason.DIVERGED))
@@ -356,10 +354,8 @@ class LoraTrainingTests {
             assertThat(sequence.tokens()).startsWith(prompt);
             assertThat(sequence.targets()[prompt.length - 1]).isFalse();
             assertThat(sequence.targetCount()).isEqualTo(sequence.tokens().length - prompt.length);
-            assertThat(training.text().endTokens())
-                    .contains(sequence.tokens()[sequence.tokens().length - 1]);
-            int[] answer = Arrays.copyOfRange(
-                    sequence.tokens(), prompt.length, sequence.tokens().length - 1);
+            assertThat(training.text().endTokens()).contains(sequence.tokens()[sequence.tokens().length - 1]);
+            int[] answer = Arrays.copyOfRange(sequence.tokens(), prompt.length, sequence.tokens().length - 1);
             assertThat(training.text().tokenizer().decode(answer, false)).isEqualTo("There.");
         }
     }

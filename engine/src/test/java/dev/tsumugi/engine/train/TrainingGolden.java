@@ -38,11 +38,15 @@ final class TrainingGolden {
     }
 
     static TrainingSettings settings(String adapter) {
-        TrainingSettings.Builder builder = TrainingSettings.defaults().toBuilder().microBatchTokens(64);
+        TrainingSettings.Builder builder =
+                TrainingSettings.defaults().toBuilder().microBatchTokens(64);
         return switch (adapter) {
-            case "llama-r8" -> builder.rank(8).alpha(32).targets(List.of("q_proj", "v_proj")).build();
-            case "llama-r4-rslora" -> builder.rank(4).alpha(16).rankStabilized(true).build();
-            case "gptneox-r8" -> builder.rank(8).alpha(32).targets(List.of("query_key_value")).build();
+            case "llama-r8" ->
+                builder.rank(8).alpha(32).targets(List.of("q_proj", "v_proj")).build();
+            case "llama-r4-rslora" ->
+                builder.rank(4).alpha(16).rankStabilized(true).build();
+            case "gptneox-r8" ->
+                builder.rank(8).alpha(32).targets(List.of("query_key_value")).build();
             default -> throw new IllegalArgumentException(adapter);
         };
     }
