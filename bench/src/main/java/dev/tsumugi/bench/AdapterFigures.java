@@ -27,7 +27,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.BiFunction;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +39,7 @@ final class AdapterFigures {
     static final String BASE_ONLY = "base-only requests while adapters are loaded";
     static final String SWAP = "adapter file to first token through it";
 
+    private static final String OF_BARE = ", of the same without adapters";
     private static final int ADAPTERS = 4;
     private static final int STREAMS = 16;
     private static final int RANK = 8;
@@ -51,7 +51,7 @@ final class AdapterFigures {
     private final int prompt;
     private final int answer;
     private final BiFunction<Integer, Integer, GenerationRequest> requests;
-    private final int threads;
+    private final Recorder recorder;
 
     /** @param requests makes one of so many random prompt tokens and so many answer tokens */
     AdapterFigures(
@@ -59,26 +59,35 @@ final class AdapterFigures {
             Engine engine,
             int prompt,
             int answer,
-            int threads,
+            Recorder recorder,
             BiFunction<Integer, Integer, GenerationRequest> requests) {
         this.model = model;
         this.engine = engine;
         this.adapters = engine.adapters();
         this.prompt = prompt;
         this.answer = answer;
-        this.threads = threads;
+        this.recorder = recorder;
         this.requests = requests;
     }
 
-    void run(int runs, Consumer<Figure> figures) {
+    void run() {
+        boolean batches = recorder.wants(MIXED, BASE_ONLY, MIXED + OF_BARE, BASE_ONLY + OF_BARE);
+        boolean swaps = recorder.wants(SWAP, SWAP + OF_BARE);
+        if (!batches && !swaps) {
+            return;
+        }
         Path folder = null;
         try {
             folder = Files.createTempDirectory("tsumugi-bench-adapters");
             for (int i = 0; i < ADAPTERS; i++) {
                 write(folder.resolve("adapter-" + i), i);
             }
-            batches(folder, runs, figures);
-            swaps(folder, runs, figures);
+            if (batches) {
+                batches(folder);
+            }
+            if (swaps) {
+                swaps(folder);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } finally {
@@ -87,12 +96,13 @@ final class AdapterFigures {
         }
     }
 
-    private void batches(Path folder, int runs, Consumer<Figure> figures) {
+    private void batches(Path folder) {
+        int runs = recorder.runs();
         List<@Nullable String> none = Arrays.asList(new String[ADAPTERS]);
         double[] bare = new double[runs];
         double[] loaded = new double[runs];
         double[] mixed = new double[runs];
-        Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
+        Processors processors = Recorder.thisProcess();
         for (int run = -WARM_UPS; run < runs; run++) {
             double withoutAny = throughput(none);
             List<@Nullable String> digests = new ArrayList<>();
@@ -112,16 +122,17 @@ final class AdapterFigures {
             }
         }
         double otherCores = processors.otherCores();
-        figures.accept(new Figure(MIXED, "output tok/s", mixed, threads, otherCores));
-        figures.accept(part(MIXED, mixed, bare, otherCores));
-        figures.accept(new Figure(BASE_ONLY, "output tok/s", loaded, threads, otherCores));
-        figures.accept(part(BASE_ONLY, loaded, bare, otherCores));
+        recorder.record(MIXED, "output tok/s", mixed, otherCores);
+        part(MIXED, mixed, bare, otherCores);
+        recorder.record(BASE_ONLY, "output tok/s", loaded, otherCores);
+        part(BASE_ONLY, loaded, bare, otherCores);
     }
 
-    private void swaps(Path folder, int runs, Consumer<Figure> figures) {
+    private void swaps(Path folder) {
+        int runs = recorder.runs();
         double[] without = new double[runs];
         double[] with = new double[runs];
-        Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
+        Processors processors = Recorder.thisProcess();
         for (int run = -4 * WARM_UPS; run < runs; run++) {
             double bare = firstToken(System.nanoTime(), null);
             long start = System.nanoTime();
@@ -135,14 +146,14 @@ final class AdapterFigures {
             }
         }
         double otherCores = processors.otherCores();
-        figures.accept(new Figure(SWAP, "ms", with, threads, otherCores));
-        figures.accept(part(SWAP, with, without, otherCores));
+        recorder.record(SWAP, "ms", with, otherCores);
+        part(SWAP, with, without, otherCores);
     }
 
-    private Figure part(String name, double[] values, double[] without, double otherCores) {
+    private void part(String name, double[] values, double[] without, double otherCores) {
         double[] parts = new double[values.length];
         Arrays.setAll(parts, i -> 100 * values[i] / without[i]);
-        return new Figure(name + ", of the same without adapters", "%", parts, threads, otherCores);
+        recorder.record(name + OF_BARE, "%", parts, otherCores);
     }
 
     /** An adapter that changed nothing would cost nothing. */

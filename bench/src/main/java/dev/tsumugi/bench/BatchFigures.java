@@ -10,9 +10,6 @@ import dev.tsumugi.engine.serve.LoadedModel;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
-import java.util.function.Consumer;
-import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -33,16 +30,12 @@ final class BatchFigures {
     private static final int ORDINARY_TOKENS_FROM = 1000;
 
     private final LoadedModel model;
-    private final int threads;
-    private final int runs;
-    private final Consumer<Figure> figures;
+    private final Recorder recorder;
     private final Random random = new Random(2);
 
-    BatchFigures(LoadedModel model, int threads, int runs, Consumer<Figure> figures) {
+    BatchFigures(LoadedModel model, Recorder recorder) {
         this.model = model;
-        this.threads = threads;
-        this.runs = runs;
-        this.figures = figures;
+        this.recorder = recorder;
     }
 
     void run() {
@@ -50,15 +43,15 @@ final class BatchFigures {
         try (Engine engine = model.startEngine(limits)) {
             for (int length = SHORTEST_PROMPT; length <= LONGEST_PROMPT; length *= 2) {
                 int tokens = length;
-                measure("prefill " + tokens, "tok/s", () -> tokens / firstToken(engine, random(tokens), 0));
+                recorder.measure("prefill " + tokens, "tok/s", () -> tokens / firstToken(engine, random(tokens), 0));
             }
-            measure("time to first token, prompt " + PROMPT, "ms", () -> 1000 * firstToken(engine, random(PROMPT), 0));
+            recorder.measure("time to first token, prompt " + PROMPT, "ms", () -> 1000 * firstToken(engine, random(PROMPT), 0));
             measurePrefix(engine);
             for (int streams : new int[] {1, 4, 16, 64}) {
                 String name = "prompt + decode, " + streams + " streams";
-                measure(name, "output tok/s", () -> outputRate(engine, streams, ANSWER, () -> random(PROMPT)));
+                recorder.measure(name, "output tok/s", () -> outputRate(engine, streams, ANSWER, () -> random(PROMPT)));
             }
-            measure("shared prefix, " + MOST_STREAMS + " streams", "output tok/s", () -> {
+            recorder.measure("shared prefix, " + MOST_STREAMS + " streams", "output tok/s", () -> {
                 int[] shared = random(SHARED);
                 return outputRate(engine, MOST_STREAMS, SHARED_ANSWER, () -> joined(shared, random(OWN)));
             });
@@ -68,11 +61,15 @@ final class BatchFigures {
     /** A prompt of which all whole blocks but the last are in the cache, beside one of the same length of which none is. */
     private void measurePrefix(Engine engine) {
         String name = "time to first token, prompt " + (SHARED + OWN);
-        measure(name, "ms", () -> 1000 * firstToken(engine, random(SHARED + OWN), 0));
+        recorder.measure(name, "ms", () -> 1000 * firstToken(engine, random(SHARED + OWN), 0));
+        String cached = name + ", prefix of " + SHARED + " cached";
+        if (!recorder.wants(cached)) {
+            return;
+        }
         int[] shared = random(SHARED);
         double unused = firstToken(engine, joined(shared, random(OWN)), 0);
-        measure(
-                name + ", prefix of " + SHARED + " cached",
+        recorder.measure(
+                cached,
                 "ms",
                 () -> 1000 * firstToken(engine, joined(shared, random(OWN)), SHARED));
     }
@@ -114,16 +111,5 @@ final class BatchFigures {
 
     private static int[] joined(int[] first, int[] second) {
         return Stream.of(first, second).flatMapToInt(Arrays::stream).toArray();
-    }
-
-    private void measure(String name, String unit, DoubleSupplier once) {
-        // The JVM compiles while it runs: what is measured is a server that has been up for a moment.
-        for (int i = 0; i < 2; i++) {
-            double unused = once.getAsDouble();
-        }
-        Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
-        double[] values =
-                IntStream.range(0, runs).mapToDouble(i -> once.getAsDouble()).toArray();
-        figures.accept(new Figure(name, unit, values, threads, processors.otherCores()));
     }
 }

@@ -3,6 +3,7 @@ package dev.tsumugi.bench;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -45,6 +46,12 @@ public final class Bench implements Runnable {
             description = "engine: file for perplexity, one paragraph a line (default: some of our docs)")
     private @Nullable Path text;
 
+    @Option(
+            names = "--figures",
+            defaultValue = "",
+            description = "engine: only figures whose name this regular expression finds, such as 'prefill|decode'")
+    private Pattern figures = Pattern.compile("");
+
     @Option(names = "--svg", description = "also draw the figures into this file")
     private @Nullable Path svg;
 
@@ -64,25 +71,25 @@ public final class Bench implements Runnable {
         if (runs < 1 || runs > 1000) {
             throw new CommandLine.ParameterException(new CommandLine(this), "--runs must be 1 to 1000");
         }
-        List<Figure> figures = new ArrayList<>();
+        List<Figure> taken = new ArrayList<>();
         for (Suite suite : suites()) {
             if (!json) {
                 System.out.println(suite.description());
             }
             suite.run(runs, figure -> {
                 System.out.println(json ? figure.toJson() : "  " + figure.toRow());
-                figures.add(figure);
+                taken.add(figure);
             });
         }
         if (svg != null) {
-            Chart.write(figures, svg);
+            Chart.write(taken, svg);
         }
     }
 
     private List<Suite> suites() {
         List<Suite> chosen = new ArrayList<>();
         if (name.equals("engine")) {
-            chosen.add(new EngineSuite(model, backend, threads, text));
+            chosen.add(new EngineSuite(model, backend, threads, text, figures));
             return chosen;
         }
         boolean all = name.equals("platform");

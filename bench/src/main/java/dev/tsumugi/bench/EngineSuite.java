@@ -12,10 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.DoubleSupplier;
-import java.util.stream.IntStream;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,14 +30,19 @@ final class EngineSuite implements Suite {
     private final @Nullable Path text;
     private final String backend;
     private final int threads;
+    private final Pattern wanted;
     private final Random random = new Random(1);
 
-    /** @param text what perplexity is measured on, one paragraph a line; null: some of this project's own documentation */
-    EngineSuite(@Nullable Path path, String backend, int threads, @Nullable Path text) {
+    /**
+     * @param text what perplexity is measured on, one paragraph a line; null: some of this project's own documentation
+     * @param wanted found somewhere in the names of the figures to take
+     */
+    EngineSuite(@Nullable Path path, String backend, int threads, @Nullable Path text, Pattern wanted) {
         this.path = path;
         this.text = text;
         this.backend = backend;
         this.threads = threads;
+        this.wanted = wanted;
     }
 
     @Override
@@ -55,54 +58,58 @@ final class EngineSuite implements Suite {
 
     @Override
     public void run(int runs, Consumer<Figure> figures) {
+        Recorder recorder = new Recorder(runs, threads, wanted, figures);
         Path file = path == null ? Downloads.inDefaultCache().languageModel() : path;
         ModelOptions options = ModelOptions.defaults().withBackend(backend).withThreads(threads);
         try (LoadedModel model = LoadedModel.open(file, options);
                 Engine engine = model.startEngine(CACHE_BYTES)) {
             check(model, engine);
             int vocabulary = model.config().vocabularySize();
-            measure("decode, 1 streams", "tok/s", runs, figures, () -> {
-                GenerationResult result = generate(engine, vocabulary, PROMPT, ANSWER);
-                return (ANSWER - 1)
-                        / seconds(
-                                result.timings().total().minus(result.timings().firstToken()));
-            });
-            quote(model, engine, runs, figures);
+            try (Engine plain = model.startEngine(engine.limits().withMaxGuesses(0))) {
+                recorder.measure("decode, 1 streams", "tok/s", () -> {
+                    GenerationResult result = generate(plain, vocabulary, PROMPT, ANSWER);
+                    return (ANSWER - 1)
+                            / seconds(result.timings()
+                                    .total()
+                                    .minus(result.timings().firstToken()));
+                });
+                quote(model, engine, plain, recorder);
+            }
             new AdapterFigures(
                             model.model(),
                             engine,
                             PROMPT,
                             ANSWER,
-                            threads,
+                            recorder,
                             (promptTokens, answerTokens) -> request(vocabulary, promptTokens, answerTokens))
-                    .run(runs, figures);
-            new BatchFigures(model, threads, runs, figures).run();
+                    .run();
+            new BatchFigures(model, recorder).run();
         }
-        new Perplexity(file, options, text).run(figures);
+        new ProcessFigures(file, backend, recorder).run();
+        new Perplexity(file, options, text).run(recorder);
     }
 
     /** Alternating, so that a disturbance meets both. */
-    private void quote(LoadedModel model, Engine engine, int runs, Consumer<Figure> figures) {
+    private void quote(LoadedModel model, Engine engine, Engine plain, Recorder recorder) {
+        String name = "decode quoting, 1 streams";
+        if (!recorder.wants(name, name + ", no speculation")) {
+            return;
+        }
         Quoting quoting = new Quoting(model);
         List<int[]> answers = new ArrayList<>();
         List<int[]> plainAnswers = new ArrayList<>();
-        double[] with = new double[runs];
-        double[] without = new double[runs];
-        double otherCores;
-        try (Engine plain = model.startEngine(engine.limits().withMaxGuesses(0))) {
-            double unused = quoting.run(plain, plainAnswers) + quoting.run(engine, answers);
-            Processors processors =
-                    new Processors(Set.of(ProcessHandle.current().pid()));
-            for (int i = 0; i < runs; i++) {
-                without[i] = quoting.run(plain, plainAnswers);
-                with[i] = quoting.run(engine, answers);
-                Quoting.requireEqual(answers, plainAnswers);
-            }
-            otherCores = processors.otherCores();
+        double[] with = new double[recorder.runs()];
+        double[] without = new double[recorder.runs()];
+        double unused = quoting.run(plain, plainAnswers) + quoting.run(engine, answers);
+        Processors processors = Recorder.thisProcess();
+        for (int i = 0; i < with.length; i++) {
+            without[i] = quoting.run(plain, plainAnswers);
+            with[i] = quoting.run(engine, answers);
+            Quoting.requireEqual(answers, plainAnswers);
         }
-        String name = "decode quoting, 1 streams";
-        figures.accept(new Figure(name, "tok/s", with, threads, otherCores));
-        figures.accept(new Figure(name + ", no speculation", "tok/s", without, threads, otherCores));
+        double otherCores = processors.otherCores();
+        recorder.record(name, "tok/s", with, otherCores);
+        recorder.record(name + ", no speculation", "tok/s", without, otherCores);
     }
 
     /** A wrong model would be fast too. */
@@ -117,17 +124,6 @@ final class EngineSuite implements Suite {
                 first.equals(second), "the same greedy request was answered differently: " + first + " / " + second);
         BenchException.require(
                 path != null || first.contains("Tokyo"), "the model does not know the capital of Japan: " + first);
-    }
-
-    private void measure(String name, String unit, int runs, Consumer<Figure> figures, DoubleSupplier once) {
-        // The JVM compiles while it runs: what is measured is a server that has been up for a moment.
-        for (int i = 0; i < 2; i++) {
-            double unused = once.getAsDouble();
-        }
-        Processors processors = new Processors(Set.of(ProcessHandle.current().pid()));
-        double[] values =
-                IntStream.range(0, runs).mapToDouble(i -> once.getAsDouble()).toArray();
-        figures.accept(new Figure(name, unit, values, threads, processors.otherCores()));
     }
 
     private GenerationResult generate(Engine engine, int vocabulary, int promptTokens, int answerTokens) {

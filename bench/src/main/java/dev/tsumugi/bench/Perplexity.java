@@ -14,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +54,10 @@ final class Perplexity {
     }
 
     /** @throws BenchException when the fast computation loses more than half a percent */
-    void run(Consumer<Figure> figures) {
+    void run(Recorder recorder) {
+        if (!recorder.wants("perplexity", "perplexity, fp32", "perplexity above fp32", "greedy agreement with fp32")) {
+            return;
+        }
         Reading exact = read(Precision.EXACT);
         Reading fast = read(Precision.FAST);
         double loss = 100 * (fast.perplexity() / exact.perplexity() - 1);
@@ -63,18 +65,14 @@ final class Perplexity {
         for (int i = 0; i < fast.choices.length; i++) {
             alike += fast.choices[i] == exact.choices[i] ? 1 : 0;
         }
-        figure("perplexity", "", fast.perplexity(), figures);
-        figure("perplexity, fp32", "", exact.perplexity(), figures);
-        figure("perplexity above fp32", "%", loss, figures);
-        figure("greedy agreement with fp32", "%", 100.0 * alike / fast.choices.length, figures);
+        recorder.record("perplexity", "", new double[] {fast.perplexity()}, 0);
+        recorder.record("perplexity, fp32", "", new double[] {exact.perplexity()}, 0);
+        recorder.record("perplexity above fp32", "%", new double[] {loss}, 0);
+        recorder.record("greedy agreement with fp32", "%", new double[] {100.0 * alike / fast.choices.length}, 0);
         BenchException.require(
                 loss <= LARGEST_LOSS,
                 "the fast computation's perplexity is %.2f %% above that of fp32; %.1f %% are allowed"
                         .formatted(loss, LARGEST_LOSS));
-    }
-
-    private void figure(String name, String unit, double value, Consumer<Figure> figures) {
-        figures.accept(new Figure(name, unit, new double[] {value}, options.threads(), 0));
     }
 
     /** @param choices the likeliest token behind each token read */

@@ -50,6 +50,15 @@ final class Processors {
                 .orElse(0);
     }
 
+    /** The most resident memory that a process ever had, in MiB, mapped files included; 0 where the system does not tell. */
+    static double peakMiB(long pid) {
+        return read(PROC.resolve(Long.toString(pid)).resolve("status")).stream()
+                .filter(line -> line.startsWith("VmHWM:"))
+                .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024)
+                .findFirst()
+                .orElse(0);
+    }
+
     private static double busySeconds() {
         return read(PROC.resolve("stat")).stream()
                 .filter(line -> line.startsWith("cpu "))

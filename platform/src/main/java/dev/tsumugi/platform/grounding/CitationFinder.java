@@ -21,7 +21,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>every number it states stands in the window (or in the question),
  *   <li>at least {@value #MIN_NEW} of its content words that the question did not already hold stand there,
  *   <li>at least {@value #MIN_ALL} of all its content words stand there, or {@value #MIN_REPEATED} when it says nothing beyond the
- *       question.
+ *       question,
+ *   <li>its passage holds all the content words that the sentence shares with the question, if any passage does: what another one says
+ *       of the red team is no support for a sentence about the blue one.
  * </ul>
  *
  * A question supports nothing: small models give the question back. Among supporting windows the one wins that shares the most with the
@@ -40,8 +42,14 @@ public final class CitationFinder {
 
     private static final int MAX_COMPARED_WORDS = 400;
 
-    /** A window of a passage with what is compared. */
-    private record Window(Hit hit, int start, int end, List<Words.Word> words, Set<String> forms) {}
+    /**
+     * A window of a passage with what is compared.
+     *
+     * @param forms of its words, and of the words of title and heading
+     * @param passageForms those of the whole passage
+     */
+    private record Window(
+            Hit hit, int start, int end, List<Words.Word> words, Set<String> forms, Set<String> passageForms) {}
 
     private record Match(Window window, double score) {}
 
@@ -107,25 +115,28 @@ public final class CitationFinder {
 
     private static List<Window> windowsOf(Hit hit) {
         List<Sentences.Span> sentences = Sentences.of(hit.text());
+        // Headings and titles say what a passage is about without being quoted.
+        Set<String> about = Words.of(hit.title() + "\n" + hit.heading()).stream()
+                .filter(word -> !word.number())
+                .map(Words.Word::form)
+                .collect(Collectors.toSet());
+        Set<String> passageForms = withForms(about, Words.of(hit.text()));
         List<Window> windows = new ArrayList<>();
         for (int i = 0; i < sentences.size(); i++) {
-            windows.add(window(hit, sentences.get(i), sentences.get(i)));
-            if (i + 1 < sentences.size()) {
-                windows.add(window(hit, sentences.get(i), sentences.get(i + 1)));
+            for (int last = i; last <= i + 1 && last < sentences.size(); last++) {
+                int start = sentences.get(i).start();
+                int end = sentences.get(last).end();
+                List<Words.Word> words = Words.of(hit.text().substring(start, end));
+                windows.add(new Window(hit, start, end, words, withForms(about, words), passageForms));
             }
         }
         return windows;
     }
 
-    private static Window window(Hit hit, Sentences.Span first, Sentences.Span last) {
-        List<Words.Word> words = Words.of(hit.text().substring(first.start(), last.end()));
-        // Headings and titles say what a passage is about without being quoted.
-        Set<String> forms = Words.of(hit.title() + "\n" + hit.heading()).stream()
-                .filter(word -> !word.number())
-                .map(Words.Word::form)
-                .collect(Collectors.toCollection(HashSet::new));
-        words.forEach(word -> forms.add(word.form()));
-        return new Window(hit, first.start(), last.end(), words, forms);
+    private static Set<String> withForms(Set<String> forms, List<Words.Word> words) {
+        Set<String> all = new HashSet<>(forms);
+        words.forEach(word -> all.add(word.form()));
+        return all;
     }
 
     private static @Nullable Match bestMatch(String sentence, List<Words.Word> asked, List<Window> windows) {
@@ -134,8 +145,15 @@ public final class CitationFinder {
         }
         List<Words.Word> said = Words.of(sentence);
         Set<String> questionForms = asked.stream().map(Words.Word::form).collect(Collectors.toSet());
+        Set<String> topic = said.stream()
+                .filter(word -> word.content() && questionForms.contains(word.form()))
+                .map(Words.Word::form)
+                .collect(Collectors.toSet());
+        List<Window> onTopic = windows.stream()
+                .filter(window -> window.passageForms().containsAll(topic))
+                .toList();
         Match best = null;
-        for (Window window : windows) {
+        for (Window window : onTopic.isEmpty() ? windows : onTopic) {
             double score = support(said, questionForms, asked, window);
             if (score > 0 && (best == null || score > best.score() + 1e-9)) {
                 best = new Match(window, score);

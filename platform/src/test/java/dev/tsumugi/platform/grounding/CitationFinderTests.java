@@ -44,6 +44,30 @@ class CitationFinderTests {
     }
 
     @Test
+    void what_a_passage_says_of_another_subject_supports_nothing_when_one_speaks_of_the_subject() {
+        List<Hit> passages = List.of(
+                passage("red", "The red team meets in room 10. The red team keeps notes."),
+                passage("blue", "The blue team meets in room 11. The blue team keeps notes."));
+        String question = "Which room does the blue team use for its meeting?";
+        assertThat(finder.ground(question, "The blue team uses room 10.", passages)
+                        .supported())
+                .isFalse();
+        assertThat(finder.ground(question, "The blue team uses room 11.", passages)
+                        .citations())
+                .extracting(Citation::documentId)
+                .containsExactly("blue");
+    }
+
+    @Test
+    void a_comparison_may_stand_on_a_passage_about_one_of_its_subjects_when_none_speaks_of_both() {
+        GroundedAnswer answer = finder.ground(
+                "Is the Shinano or the Kiso longer?",
+                "The Shinano is 367 kilometres long, longer than the Kiso.",
+                List.of(passage("k", RIVER), passage("s", "The Shinano is 367 kilometres long.")));
+        assertThat(answer.citations()).extracting(Citation::documentId).containsExactly("s");
+    }
+
+    @Test
     void the_question_given_back_is_no_answer() {
         List<Hit> passages = List.of(passage("o", OFFICE), passage("l", LEAVE));
         assertThat(finder.ground("When does the office open?", "When does the office open?", passages)
