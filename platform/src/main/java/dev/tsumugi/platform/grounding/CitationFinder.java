@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>at least {@value #MIN_NEW} of its content words that the question did not already hold stand there,
  *   <li>at least {@value #MIN_ALL} of all its content words stand there, or {@value #MIN_REPEATED} when it says nothing beyond the
  *       question,
- *   <li>its passage holds all the content words that the sentence shares with the question, if any passage does: what another one says
- *       of the red team is no support for a sentence about the blue one.
+ *   <li>its passage holds all the content words that the sentence shares with the question and that stand in any, if a passage
+ *       holds them all: what one says of the red team is no support for a sentence about the blue one.
  * </ul>
  *
  * A question supports nothing: small models give the question back. Among supporting windows the one wins that shares the most with the
@@ -148,6 +148,8 @@ public final class CitationFinder {
         Set<String> topic = said.stream()
                 .filter(word -> word.content() && questionForms.contains(word.form()))
                 .map(Words.Word::form)
+                .filter(form ->
+                        windows.stream().anyMatch(window -> window.passageForms().contains(form)))
                 .collect(Collectors.toSet());
         List<Window> onTopic = windows.stream()
                 .filter(window -> window.passageForms().containsAll(topic))

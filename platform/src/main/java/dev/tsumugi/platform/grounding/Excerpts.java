@@ -23,7 +23,23 @@ public final class Excerpts {
 
     private static final int SEPARATOR = 2;
 
-    private record Candidate(int passage, int position, String text, Set<String> topics, Set<String> above) {}
+    private record Candidate(int passage, int position, String text, Set<String> topics, Set<String> above) {
+
+        /** Whether this is of another passage and speaks of part of what {@code other} speaks of: of a red team where that is of a blue one. */
+        boolean saysLessThan(Candidate other, Set<String> asked) {
+            Set<String> shared = shared(asked);
+            Set<String> sharedByOther = other.shared(asked);
+            return passage != other.passage
+                    && sharedByOther.size() > shared.size()
+                    && sharedByOther.containsAll(shared);
+        }
+
+        private Set<String> shared(Set<String> asked) {
+            Set<String> shared = new HashSet<>(asked);
+            shared.removeIf(word -> !topics.contains(word) && !above.contains(word));
+            return shared;
+        }
+    }
 
     private Excerpts() {}
 
@@ -31,7 +47,8 @@ public final class Excerpts {
      * @param passages best first
      * @param tokens counts the tokens of a text
      * @param maxTokens for all excerpts together
-     * @param focus sentences that score below this share of the best one are left out, 0 to 1; a small model answers from whatever it reads
+     * @param focus sentences that score below this share of the best one are left out, 0 to 1, and so are those of other passages that share
+     *     only some of the words with the question that the best one shares; a small model answers from whatever it reads. 0: nothing is
      * @return one text for each passage that something was taken of, best last; its sentences in the order of the document
      */
     public static List<String> of(
@@ -45,11 +62,15 @@ public final class Excerpts {
         order.sort(Comparator.comparingDouble((Integer i) -> -scores[i]));
         Map<Integer, TreeMap<Integer, String>> chosen = new TreeMap<>();
         int left = maxTokens;
+        Set<String> asked = Words.topics(question);
         for (int i : order) {
             if (focus > 0 && scores[i] < focus * scores[order.getFirst()]) {
                 break;
             }
             Candidate candidate = candidates.get(i);
+            if (focus > 0 && candidate.saysLessThan(candidates.get(order.getFirst()), asked)) {
+                continue;
+            }
             int cost = tokens.applyAsInt(candidate.text()) + SEPARATOR;
             if (cost <= left) {
                 chosen.computeIfAbsent(candidate.passage(), unused -> new TreeMap<>())

@@ -41,6 +41,23 @@ class ExcerptsTests {
     }
 
     @Test
+    void with_focus_sentences_about_another_subject_are_left_out_unless_they_add_a_word_of_the_question() {
+        String question = "Which room does the black team use for its meeting?";
+        List<String> excerpts = Excerpts.of(
+                question,
+                List.of(
+                        passage("red", "The red team meets in room 10."),
+                        passage("black", "The black team meets in room 14."),
+                        passage("rule", "Every meeting of a team ends with a use report.")),
+                text -> text.split("\\s+").length,
+                1000,
+                0.1);
+        assertThat(excerpts)
+                .containsExactlyInAnyOrder(
+                        "The black team meets in room 14.", "Every meeting of a team ends with a use report.");
+    }
+
+    @Test
     void a_sentence_longer_than_the_budget_is_cut() {
         List<String> excerpts = Excerpts.of("word?", List.of(passage("a", "word ".repeat(500))), String::length, 50, 0);
         assertThat(excerpts).hasSize(1);
