@@ -13,7 +13,7 @@ spec:
   {{- if not $s.autoscaling.enabled }}
   replicas: {{ $s.replicas }}
   {{- end }}
-  {{- if and (eq .component "ingest") (ne $v.blobs.accessMode "ReadWriteMany") }}
+  {{- if or (and (eq .component "ingest") (ne $v.blobs.accessMode "ReadWriteMany")) (and (eq .component "trainer") (ne $v.adapters.accessMode "ReadWriteMany")) }}
   # The volume can be mounted once only.
   strategy: {type: Recreate}
   {{- end }}
@@ -98,6 +98,9 @@ spec:
           {{- if eq .component "ingest" }}
           persistentVolumeClaim:
             claimName: {{ $v.blobs.existingClaim | default (printf "%s-blobs" (include "tsumugi.name" .root)) }}
+          {{- else if eq .component "trainer" }}
+          persistentVolumeClaim:
+            claimName: {{ $v.adapters.existingClaim | default (printf "%s-adapters" (include "tsumugi.name" .root)) }}
           {{- else }}
           emptyDir: {}
           {{- end }}
@@ -167,6 +170,9 @@ spec:
 {{- end }}
 {{- if eq .component "ingest" }}
 - {name: TSUMUGI_BLOBS, value: /data/blobs}
+{{- end }}
+{{- if eq .component "trainer" }}
+- {name: TSUMUGI_ADAPTERS, value: /data/adapters}
 {{- end }}
 {{- if eq .component "generator" }}
 - {name: TSUMUGI_MODEL, value: {{ printf "/models/%s" $v.model.path | quote }}}

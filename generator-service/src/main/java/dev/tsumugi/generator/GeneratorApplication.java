@@ -29,7 +29,7 @@ public class GeneratorApplication {
     }
 
     /**
-     * As {@link #start}, and waits until the model is warm.
+     * As {@link #start}, and waits until the model is warm. Its adapters may follow; readiness says when they are there.
      *
      * @throws IllegalStateException when the model cannot be loaded
      */

@@ -59,6 +59,16 @@ final class RunningGenerator implements AutoCloseable {
                 .build();
     }
 
+    HttpRequest post(String path, String tenant, String body) {
+        return HttpRequest.newBuilder(post(path, body), (name, value) -> true)
+                .header(InternalHeaders.TENANT, tenant)
+                .build();
+    }
+
+    <T> T bean(Class<T> type) {
+        return service.getBean(type);
+    }
+
     HttpResponse<String> send(HttpRequest request) throws IOException, InterruptedException {
         return http.send(request, HttpResponse.BodyHandlers.ofString());
     }

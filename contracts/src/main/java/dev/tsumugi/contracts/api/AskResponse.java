@@ -27,7 +27,18 @@ public record AskResponse(
     public record Citation(
             int marker, String documentId, String chunkId, String title, String quote, int start, int end) {}
 
-    public record Provenance(String model, @Nullable String adapter, String indexGeneration, String promptVersion) {}
+    /**
+     * What made the answer.
+     *
+     * @param adapter its name; absent: the bare model answered
+     * @param adapterDigest of its content, for a name stands for another one tomorrow
+     */
+    public record Provenance(
+            String model,
+            @Nullable String adapter,
+            @Nullable String adapterDigest,
+            String indexGeneration,
+            String promptVersion) {}
 
     public record Usage(int promptTokens, int completionTokens) {}
 

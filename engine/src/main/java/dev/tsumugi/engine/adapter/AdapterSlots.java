@@ -73,14 +73,7 @@ public final class AdapterSlots implements AutoCloseable {
     public LoadedAdapter load(Path folder, @Nullable String expectedDigest) {
         synchronized (loading) {
             try (PeftAdapter adapter = PeftAdapter.open(folder)) {
-                adapter.requireFits(model.adaptableModules());
-                String digest = adapter.digest();
-                if (expectedDigest != null && !expectedDigest.equals(digest)) {
-                    throw new ModelFileException(
-                            folder,
-                            "has the digest " + digest + " where " + expectedDigest + " is expected",
-                            "Fetch it again, or name the right one");
-                }
+                String digest = checked(adapter, expectedDigest);
                 LoadedAdapter known = known(digest);
                 if (known != null) {
                     return known;
@@ -92,6 +85,33 @@ public final class AdapterSlots implements AutoCloseable {
                 return add(folder, adapter, digest, model.prepareAdapter(adapter.pairs()));
             }
         }
+    }
+
+    /**
+     * Looks at the adapter of a PEFT folder as {@link #load} does, without loading it.
+     *
+     * @param expectedDigest what it must have, or null
+     * @return it as it would be, with the bytes that its values take at least
+     * @throws ModelFileException when it is unsound, does not fit the model, or has another digest
+     */
+    public LoadedAdapter check(Path folder, @Nullable String expectedDigest) {
+        try (PeftAdapter adapter = PeftAdapter.open(folder)) {
+            String digest = checked(adapter, expectedDigest);
+            adapter.requireFinite();
+            return new LoadedAdapter(digest, adapter.rank(), adapter.pairs().size(), 2 * adapter.elements(), 0, false);
+        }
+    }
+
+    private String checked(PeftAdapter adapter, @Nullable String expectedDigest) {
+        adapter.requireFits(model.adaptableModules());
+        String digest = adapter.digest();
+        if (expectedDigest != null && !expectedDigest.equals(digest)) {
+            throw new ModelFileException(
+                    adapter.folder(),
+                    "has the digest " + digest + " where " + expectedDigest + " is expected",
+                    "Fetch it again, or name the right one");
+        }
+        return digest;
     }
 
     private @Nullable LoadedAdapter known(String digest) {

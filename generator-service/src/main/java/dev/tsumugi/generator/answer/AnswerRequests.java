@@ -1,5 +1,6 @@
 package dev.tsumugi.generator.answer;
 
+import dev.tsumugi.contracts.AdapterKey;
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.AskRequest;
 import dev.tsumugi.engine.adapter.UnknownAdapterException;
@@ -44,17 +45,21 @@ final class AnswerRequests {
         checkHistory(request.history());
     }
 
-    /** The model with the adapter that is asked for; bare, when none is. */
-    static ServedModel withAdapter(ServedModel served, @Nullable String adapter) {
-        if (adapter == null || adapter.equals("none")) {
+    /** The model with the adapter that is asked for, or the promoted one where none is. */
+    static ServedModel withAdapter(ServedModel served, String tenant, AnswerRequest request) {
+        String adapter = request.adapter();
+        if (adapter == null) {
+            return served.promoted(tenant, request.question());
+        }
+        if (adapter.equals(AdapterKey.NO_ADAPTER)) {
             return served;
         }
-        ServedModel adapted = served.called(adapter);
-        if (adapted.adapterName() == null) {
+        ServedModel adapted = served.called(tenant, adapter, request.question());
+        if (adapted.adapter() == null) {
             throw ProblemException.notFound(
                     "adapter-unknown",
                     "There is no adapter named " + adapter + ". Leave it out, or ask with one of "
-                            + served.adapters().all().keySet() + ".");
+                            + served.adapters().visibleTo(tenant) + ".");
         }
         return adapted;
     }

@@ -68,9 +68,20 @@ public class Answers {
     public Accepted accept(String tenant, AnswerRequest request) {
         long begin = System.nanoTime();
         AnswerRequests.check(request);
-        ServedModel served = AnswerRequests.withAdapter(host.require(), request.adapter());
+        ServedModel served = AnswerRequests.withAdapter(host.require(), tenant, request);
+        try {
+            return accept(tenant, request, served, begin);
+        } catch (RuntimeException | Error e) {
+            served.close();
+            throw e;
+        }
+    }
+
+    private Accepted accept(String tenant, AnswerRequest request, ServedModel served, long begin) {
         if (!gate.passes(request)) {
-            return new Refused(refusal(request, served, new AskResponse.Usage(0, 0), begin, begin));
+            Refused refused = new Refused(refusal(request, served, new AskResponse.Usage(0, 0), begin, begin));
+            served.close();
+            return refused;
         }
         GenerationRequest generation = GenerationRequest.of(prompt(request, served), properties.maxTokens())
                 .withStop(AnswerPrompt.STOP)
@@ -141,6 +152,7 @@ public class Answers {
                     requireComplete(finished.result(), repeats);
                     return respond(Repetition.withoutOne(text), finished.result(), firstToken);
                 } else if (event instanceof TokenStream.Failed failed) {
+                    served.failed();
                     throw new ProblemException(
                             HttpStatus.INTERNAL_SERVER_ERROR,
                             "generation-failed",
@@ -186,6 +198,7 @@ public class Answers {
         @Override
         public void close() {
             stream.close();
+            served.close();
         }
     }
 
@@ -231,7 +244,11 @@ public class Answers {
 
     private static AskResponse.Provenance provenance(AnswerRequest request, ServedModel served) {
         return new AskResponse.Provenance(
-                served.modelName(), served.adapterName(), request.indexGeneration(), AnswerPrompt.VERSION);
+                served.modelName(),
+                served.adapterName(),
+                served.adapterDigest(),
+                request.indexGeneration(),
+                AnswerPrompt.VERSION);
     }
 
     private static AskResponse.Timings timings(AnswerRequest request, long begin, long firstToken) {

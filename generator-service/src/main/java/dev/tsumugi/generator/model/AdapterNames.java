@@ -1,114 +1,191 @@
 package dev.tsumugi.generator.model;
 
-import dev.tsumugi.engine.adapter.AdapterLimitException;
+import dev.tsumugi.contracts.AdapterKey;
+import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.adapter.AdapterSlots;
-import dev.tsumugi.engine.adapter.LoadedAdapter;
-import dev.tsumugi.engine.files.ModelFileException;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.tsumugi.engine.adapter.UnknownAdapterException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
-import java.util.regex.Pattern;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Names of adapters, each a pointer to the digest that it stands for now. An adapter called {@code x} is the PEFT folder {@code x} below the
- * configured one. Safe for use by many threads.
+ * Names of adapters, each a pointer to the loaded adapter that it stands for now. Readers see one state or the next, and what they hold stays
+ * in memory until they give it back. Safe for use by many threads.
  */
 public final class AdapterNames {
-    private static final Logger log = LoggerFactory.getLogger(AdapterNames.class);
-    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
+    /** A reader that finds what it read unloaded reads again; the name points elsewhere by then. */
+    private static final int MOST_ATTEMPTS = 1000;
 
     private final AdapterSlots slots;
-    private final @Nullable Path folder;
-    private final SortedMap<String, LoadedAdapter> adapters = new TreeMap<>();
+    private volatile Map<AdapterKey, Named> names = Map.of();
 
-    /** @param folder of adapter folders; null: there are none */
-    AdapterNames(AdapterSlots slots, @Nullable Path folder) {
+    AdapterNames(AdapterSlots slots) {
         this.slots = slots;
-        this.folder = folder;
     }
 
-    /** Loads all there are. One that cannot be loaded is logged and left out. */
-    void loadAll() {
-        if (folder == null || !Files.isDirectory(folder)) {
-            return;
-        }
-        try (Stream<Path> folders = Files.list(folder)) {
-            for (Path path : folders.filter(Files::isDirectory).sorted().toList()) {
-                String name = String.valueOf(path.getFileName());
-                try {
-                    load(name);
-                } catch (RuntimeException e) {
-                    log.warn("The adapter {} is left out: {}", name, e.getMessage());
-                }
-            }
-        } catch (IOException e) {
-            log.warn("The folder of adapters {} cannot be listed: {}", folder, e.getMessage());
+    /**
+     * What a name stands for.
+     *
+     * @param digest of a loaded adapter
+     * @param canary of another one, which answers a part; null: none
+     * @param promoted answers where no adapter is named
+     * @param since when the name was changed to this; of two promoted ones the later answers
+     */
+    public record Named(
+            AdapterKey key,
+            long version,
+            String digest,
+            @Nullable Canary canary,
+            boolean promoted,
+            Instant since) {
+
+        Set<String> digests() {
+            return canary == null ? Set.of(digest) : Set.of(digest, canary.digest());
         }
     }
 
     /**
-     * Loads the folder of this name as it is now, and then lets the name point to it. Requests in flight end on what they began with; when this
-     * fails, the name stays where it was.
+     * A new adapter on trial.
      *
-     * @throws IllegalArgumentException for a name that no folder can have, or when no folder is configured
-     * @throws ModelFileException when the folder is missing, or its adapter cannot be used
-     * @throws AdapterLimitException when there is no room
+     * @param percent of the requests for its name that it answers
+     * @param health counts how it does
      */
-    public LoadedAdapter load(String name) {
-        if (folder == null) {
-            throw new IllegalArgumentException(
-                    "No folder of adapters is configured; set tsumugi.generator.adapters (TSUMUGI_ADAPTERS)");
-        }
-        if (!NAME.matcher(name).matches()) {
-            throw new IllegalArgumentException(
-                    "An adapter's name has 1 to 128 letters, digits, dots, dashes and underscores");
-        }
-        LoadedAdapter loaded = slots.load(folder.resolve(name), null);
-        synchronized (adapters) {
-            LoadedAdapter before = adapters.put(name, loaded);
-            if (before != null) {
-                unloadIfUnnamed(before.digest());
-            }
-        }
-        log.info("The adapter {} is {}: rank {}, {} bytes", name, loaded.digest(), loaded.rank(), loaded.bytes());
-        return loaded;
-    }
+    public record Canary(String digest, int percent, CanaryHealth health) {
 
-    /** Forgets a name. Returns whether it was known. */
-    public boolean remove(String name) {
-        synchronized (adapters) {
-            LoadedAdapter removed = adapters.remove(name);
-            if (removed != null) {
-                unloadIfUnnamed(removed.digest());
-            }
-            return removed != null;
+        /** The same text is always answered by the same one of the two, and the texts of one canary say nothing of the next one's. */
+        boolean answers(String text) {
+            CRC32C hash = new CRC32C();
+            hash.update(digest.getBytes(StandardCharsets.UTF_8));
+            hash.update(text.getBytes(StandardCharsets.UTF_8));
+            return hash.getValue() % 100 < percent;
         }
     }
 
-    private void unloadIfUnnamed(String digest) {
-        if (adapters.values().stream().noneMatch(adapter -> adapter.digest().equals(digest))) {
+    /** Lets a name stand for something else from now on, and unloads what no name stands for any more, once its requests are done. */
+    public synchronized void put(Named named) {
+        Map<AdapterKey, Named> changed = new HashMap<>(names);
+        Named before = changed.put(named.key(), named);
+        names = Map.copyOf(changed);
+        unloadUnnamed(before);
+    }
+
+    /** Forgets a name. */
+    public synchronized void remove(AdapterKey key) {
+        Map<AdapterKey, Named> changed = new HashMap<>(names);
+        Named before = changed.remove(key);
+        names = Map.copyOf(changed);
+        unloadUnnamed(before);
+    }
+
+    private void unloadUnnamed(@Nullable Named before) {
+        if (before != null) {
+            before.digests().forEach(this::unloadUnnamed);
+        }
+    }
+
+    /** Unloads an adapter unless a name stands for it. */
+    public synchronized void unloadUnnamed(String digest) {
+        if (!isNamed(digest)) {
             slots.unload(digest);
         }
     }
 
-    /** What {@code name} stands for, or null. */
-    public @Nullable LoadedAdapter find(String name) {
-        synchronized (adapters) {
-            return adapters.get(name);
+    /** Whether some name stands for this adapter, so that it is loaded and has been tried. */
+    public boolean isNamed(String digest) {
+        return names.values().stream().anyMatch(named -> named.digests().contains(digest));
+    }
+
+    /** What the name of just this tenant stands for, or null. */
+    public @Nullable Named get(AdapterKey key) {
+        return names.get(key);
+    }
+
+    /** Names that a tenant may ask for: its own, and those of all. */
+    public Set<String> visibleTo(String tenant) {
+        Set<String> visible = new TreeSet<>();
+        names.keySet().stream()
+                .filter(key -> key.isShared() || key.tenant().equals(tenant))
+                .forEach(key -> visible.add(key.name()));
+        return visible;
+    }
+
+    /**
+     * Holds what the tenant means by {@code name}: its own adapter, else the one of all; null when there is neither.
+     *
+     * @param text of the request, which decides whether a canary answers it
+     */
+    @Nullable
+    HeldAdapter hold(String tenant, String name, String text) {
+        AdapterKey own;
+        try {
+            own = new AdapterKey(tenant, name);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+        return hold(
+                () -> {
+                    Map<AdapterKey, Named> now = names;
+                    Named named = now.get(own);
+                    return named == null ? now.get(AdapterKey.shared(name)) : named;
+                },
+                text);
+    }
+
+    /** Holds what answers the tenant where no adapter is named: its own promoted one, else that of all; null when there is neither. */
+    @Nullable
+    HeldAdapter holdPromoted(String tenant, String text) {
+        return hold(
+                () -> Stream.of(tenant, "")
+                        .flatMap(owner -> promoted(owner).stream())
+                        .findFirst()
+                        .orElse(null),
+                text);
+    }
+
+    private java.util.Optional<Named> promoted(String tenant) {
+        return names.values().stream()
+                .filter(named -> named.promoted() && named.key().tenant().equals(tenant))
+                .max(Comparator.comparing(Named::since));
+    }
+
+    private @Nullable HeldAdapter hold(Supplier<@Nullable Named> reader, String text) {
+        for (int attempt = 1; ; attempt++) {
+            Named named = reader.get();
+            if (named == null) {
+                return null;
+            }
+            Canary canary = named.canary();
+            boolean onTrial = canary != null && canary.answers(text);
+            try {
+                AdapterLease lease = slots.acquire(onTrial ? canary.digest() : named.digest());
+                return new HeldAdapter(named.key().name(), lease, onTrial ? canary.health() : null);
+            } catch (UnknownAdapterException e) {
+                if (attempt == MOST_ATTEMPTS) {
+                    throw e;
+                }
+            }
         }
     }
 
-    /** All by name. */
-    public Map<String, LoadedAdapter> all() {
-        synchronized (adapters) {
-            return new TreeMap<>(adapters);
+    /** Takes the canary from a name, if it is this one. */
+    public synchronized void dropCanary(AdapterKey key, String digest) {
+        Named named = names.get(key);
+        if (named != null && named.canary() != null && named.canary().digest().equals(digest)) {
+            put(new Named(key, named.version(), named.digest(), null, named.promoted(), named.since()));
         }
+    }
+
+    /** All that names stand for now. */
+    public Set<Named> all() {
+        return new HashSet<>(names.values());
     }
 }

@@ -1,6 +1,7 @@
 package dev.tsumugi.generator.model;
 
 import dev.tsumugi.engine.adapter.AdapterLimits;
+import dev.tsumugi.engine.files.ModelDigest;
 import dev.tsumugi.engine.files.ModelStore;
 import dev.tsumugi.engine.serve.Engine;
 import dev.tsumugi.engine.serve.EngineLimits;
@@ -17,6 +18,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -99,15 +101,20 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
         Engine engine = null;
         try {
             Path path = ModelStore.ofEnvironment((file, done, total) -> {}).locate(properties.model());
+            CompletableFuture<String> digest = CompletableFuture.supplyAsync(() -> ModelDigest.of(path));
             model = LoadedModel.open(
                     path,
                     ModelOptions.defaults().withBackend(properties.backend()).withThreads(properties.threads()));
             engine = model.startEngine(
                     limits(model), new AdapterLimits(properties.adapterMemory().toBytes(), MOST_ADAPTERS));
-            AdapterNames adapters = new AdapterNames(
-                    engine.adapters(), properties.adapters().isBlank() ? null : Path.of(properties.adapters()));
-            ServedModel warm = ServedModel.bare(nameOf(path), model, engine, clock.instant(), adapters);
-            adapters.loadAll();
+            ServedModel warm = new ServedModel(
+                    nameOf(path),
+                    digest.join(),
+                    model,
+                    engine,
+                    clock.instant(),
+                    new AdapterNames(engine.adapters()),
+                    null);
             warmUp(warm);
             publish(warm);
             log.info(

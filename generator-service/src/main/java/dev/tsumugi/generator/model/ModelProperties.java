@@ -22,7 +22,6 @@ import org.springframework.validation.annotation.Validated;
  * @param maxQueued requests that wait beyond those; more are refused with 429
  * @param maxPerTenant unfinished requests of one tenant, so that others find room; more are refused with 429
  * @param timeout of one request
- * @param adapters folder of PEFT folders, each of which is an adapter called like it; empty: none
  * @param adapterMemory for all adapters together
  */
 @ConfigurationProperties("tsumugi.generator")
@@ -40,5 +39,4 @@ public record ModelProperties(
         @Min(0) @Max(100_000) @DefaultValue("64") int maxQueued,
         @Min(1) @Max(100_000) @DefaultValue("54") int maxPerTenant,
         @DefaultValue("5m") Duration timeout,
-        @DefaultValue("") String adapters,
         @DefaultValue("256MB") DataSize adapterMemory) {}

@@ -56,8 +56,9 @@ class CompletionController {
             @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
             HttpServletResponse response)
             throws IOException {
-        ServedModel served = called(body);
-        answer(true, CompletionRequest.chat(body, served, host.timeout(), tenant), served, response);
+        try (ServedModel served = called(body, tenant)) {
+            answer(true, CompletionRequest.chat(body, served, host.timeout(), tenant), served, response);
+        }
     }
 
     @PostMapping("/completions")
@@ -66,23 +67,24 @@ class CompletionController {
             @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
             HttpServletResponse response)
             throws IOException {
-        ServedModel served = called(body);
-        answer(false, CompletionRequest.text(body, served, host.timeout(), tenant), served, response);
+        try (ServedModel served = called(body, tenant)) {
+            answer(false, CompletionRequest.text(body, served, host.timeout(), tenant), served, response);
+        }
     }
 
     /** The model, or its adapter of the name that is asked for. */
-    private ServedModel called(JsonNode body) {
-        return host.require().called(body.path("model").asString(""));
+    private ServedModel called(JsonNode body, String tenant) {
+        return host.require().called(tenant, body.path("model").asString(""), body.toString());
     }
 
     @GetMapping("/models")
-    Map<String, Object> models() {
+    Map<String, Object> models(@RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant) {
         ServedModel served = host.require();
         return Map.of(
                 "object",
                 "list",
                 "data",
-                Stream.concat(Stream.of(served.name()), served.adapters().all().keySet().stream())
+                Stream.concat(Stream.of(served.name()), served.adapters().visibleTo(tenant).stream())
                         .map(name -> model(name, served))
                         .toList());
     }
@@ -99,14 +101,15 @@ class CompletionController {
                 chat,
                 id,
                 served.name(),
+                served.adapterDigest(),
                 Instant.now().getEpochSecond(),
                 served.model().tokenizer(),
                 request.includeUsage());
         try (TokenStream tokens = TokenStream.of(served.engine(), request.generations())) {
             if (request.stream()) {
-                stream(chat, request, shape, tokens, new EventStream(response));
+                stream(chat, request, served, shape, tokens, new EventStream(response));
             } else {
-                Map<String, @Nullable Object> body = whole(request, shape, tokens);
+                Map<String, @Nullable Object> body = whole(request, served, shape, tokens);
                 response.setContentType(MediaType.APPLICATION_JSON_VALUE);
                 response.getOutputStream().write(json.writeValueAsBytes(body));
             }
@@ -116,7 +119,8 @@ class CompletionController {
     }
 
     private static Map<String, @Nullable Object> whole(
-            CompletionRequest request, CompletionShape shape, TokenStream tokens) throws InterruptedException {
+            CompletionRequest request, ServedModel served, CompletionShape shape, TokenStream tokens)
+            throws InterruptedException {
         @Nullable
         GenerationResult[] results = new GenerationResult[request.generations().size()];
         int open = results.length;
@@ -126,6 +130,7 @@ class CompletionController {
                 results[finished.index()] = complete(finished.result());
                 open--;
             } else if (event instanceof TokenStream.Failed failed) {
+                served.failed();
                 throw failed.failure();
             }
         }
@@ -140,7 +145,12 @@ class CompletionController {
     }
 
     private void stream(
-            boolean chat, CompletionRequest request, CompletionShape shape, TokenStream tokens, EventStream events)
+            boolean chat,
+            CompletionRequest request,
+            ServedModel served,
+            CompletionShape shape,
+            TokenStream tokens,
+            EventStream events)
             throws IOException, InterruptedException {
         int open = request.generations().size();
         int[] offsets = new int[open];
@@ -173,6 +183,7 @@ class CompletionController {
                     results.add(complete(finished.result()));
                     send(events, shape.end(finished.index(), finished.result().finishReason()));
                 } else if (event instanceof TokenStream.Failed failed) {
+                    served.failed();
                     throw failed.failure();
                 }
             }

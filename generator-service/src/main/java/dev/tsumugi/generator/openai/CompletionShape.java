@@ -17,18 +17,28 @@ final class CompletionShape {
     private final boolean chat;
     private final String id;
     private final String model;
+    private final @Nullable String fingerprint;
     private final long created;
     private final Tokenizer tokenizer;
     private final boolean usageFollows;
 
     /**
+     * @param fingerprint digest of the adapter that answers; null: the bare model does
      * @param created seconds since 1970
      * @param usageFollows whether a stream ends with a chunk of the usage, of which the others then say that it is null
      */
-    CompletionShape(boolean chat, String id, String model, long created, Tokenizer tokenizer, boolean usageFollows) {
+    CompletionShape(
+            boolean chat,
+            String id,
+            String model,
+            @Nullable String fingerprint,
+            long created,
+            Tokenizer tokenizer,
+            boolean usageFollows) {
         this.chat = chat;
         this.id = id;
         this.model = model;
+        this.fingerprint = fingerprint;
         this.created = created;
         this.tokenizer = tokenizer;
         this.usageFollows = usageFollows;
@@ -131,6 +141,8 @@ final class CompletionShape {
         body.put("object", object);
         body.put("created", created);
         body.put("model", model);
+        // Says what made the answer, of which the name alone does not tell.
+        body.put("system_fingerprint", fingerprint);
         return body;
     }
 

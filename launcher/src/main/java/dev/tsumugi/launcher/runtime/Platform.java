@@ -6,10 +6,8 @@ import dev.tsumugi.embedded.Ports;
 import dev.tsumugi.embedded.downloads.Downloads;
 import dev.tsumugi.launcher.runtime.RunningParts.Stage;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,7 +25,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Platform implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Platform.class);
-    private static final int TOKEN_BYTES = 24;
     private static final int STARTING_AT_ONCE = 3;
 
     private final StateFolder home;
@@ -177,8 +174,9 @@ public final class Platform implements AutoCloseable {
         settings.put("TSUMUGI_DB_URL", postgres.jdbcUrl());
         settings.put("TSUMUGI_DB_USER", postgres.username());
         settings.put("TSUMUGI_DB_PASSWORD", postgres.password());
-        settings.put("TSUMUGI_INTERNAL_TOKEN", randomToken());
+        settings.put("TSUMUGI_INTERNAL_TOKEN", home.internalToken());
         settings.put("TSUMUGI_BLOBS", home.blobs());
+        settings.put("TSUMUGI_ADAPTERS", home.adapters());
         settings.put("TSUMUGI_MODEL", model);
         settings.put("TSUMUGI_ADMIN_KEY_FILE", home.adminKeyFile());
         settings.put("TSUMUGI_CACHE", Downloads.defaultCache());
@@ -189,12 +187,6 @@ public final class Platform implements AutoCloseable {
         }
         settings.put("spring.main.register-shutdown-hook", "false"); // close() keeps the order
         return settings;
-    }
-
-    private static String randomToken() {
-        byte[] random = new byte[TOKEN_BYTES];
-        new SecureRandom().nextBytes(random);
-        return HexFormat.of().formatHex(random);
     }
 
     private <T extends AutoCloseable> T timed(Stage stage, String part, Supplier<T> start) {

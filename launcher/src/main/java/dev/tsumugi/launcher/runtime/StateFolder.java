@@ -42,7 +42,7 @@ public record StateFolder(Path path) {
                 boolean root = Files.getOwner(path).getName().equals("root");
                 setMode(path, root ? "rwxr-xr-x" : "rwx------");
             }
-            for (Path folder : new Path[] {logs(), run(), blobs(), kafka()}) {
+            for (Path folder : new Path[] {logs(), run(), blobs(), adapters(), kafka()}) {
                 if (!Files.exists(folder)) {
                     Files.createDirectories(folder);
                     setMode(folder, "rwx------");
@@ -66,6 +66,10 @@ public record StateFolder(Path path) {
 
     public Path blobs() {
         return path.resolve("blobs");
+    }
+
+    public Path adapters() {
+        return path.resolve("adapters");
     }
 
     public Path kafka() {
@@ -102,18 +106,40 @@ public record StateFolder(Path path) {
         if (Files.exists(adminKeyFile())) {
             return false;
         }
+        writeSecret(adminKeyFile(), "tsu_" + newSecret());
+        return true;
+    }
+
+    /** What the services tell each other's calls and records by: the same at every start, for records outlive one. */
+    String internalToken() {
+        Path file = path.resolve("internal.token");
+        if (!Files.exists(file)) {
+            writeSecret(file, newSecret());
+        }
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new LaunchException("Cannot read " + file + ": " + e, e);
+        }
+    }
+
+    private static String newSecret() {
         byte[] random = new byte[KEY_BYTES];
         new SecureRandom().nextBytes(random);
+        return HexFormat.of().formatHex(random);
+    }
+
+    /** Whole or not at all, and for its owner only. */
+    private static void writeSecret(Path file, String secret) {
         try {
-            Path unfinished = path.resolve("admin.key.new");
+            Path unfinished = file.resolveSibling(file.getFileName() + ".new");
             Files.deleteIfExists(unfinished);
             Files.createFile(
                     unfinished, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-            Files.writeString(unfinished, "tsu_" + HexFormat.of().formatHex(random) + "\n");
-            Files.move(unfinished, adminKeyFile());
-            return true;
+            Files.writeString(unfinished, secret + "\n");
+            Files.move(unfinished, file);
         } catch (IOException e) {
-            throw new LaunchException("Cannot write the admin key to " + adminKeyFile() + ": " + e, e);
+            throw new LaunchException("Cannot write a secret to " + file + ": " + e, e);
         }
     }
 

@@ -35,7 +35,7 @@ class AnswerPrinterTests {
                 answer,
                 answered,
                 List.of(CITATION),
-                new AskResponse.Provenance("model", null, "generation", "prompt"),
+                new AskResponse.Provenance("model", null, null, "generation", "prompt"),
                 new AskResponse.Usage(10, 4),
                 new AskResponse.Timings(1, 2, 3),
                 null);

@@ -45,4 +45,16 @@ class StateFolderTests {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(home.blobs())))
                 .isEqualTo("rwx------");
     }
+
+    @Test
+    void the_token_of_the_services_is_the_same_at_every_start_and_only_its_owner_reads_it() throws IOException {
+        StateFolder home = new StateFolder(folder.resolve("home"));
+        home.create();
+        String token = home.internalToken();
+        assertThat(token).hasSizeGreaterThan(40);
+        assertThat(new StateFolder(home.path()).internalToken()).isEqualTo(token);
+        assertThat(PosixFilePermissions.toString(
+                        Files.getPosixFilePermissions(home.path().resolve("internal.token"))))
+                .isEqualTo("rw-------");
+    }
 }

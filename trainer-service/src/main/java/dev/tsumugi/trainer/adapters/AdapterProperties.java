@@ -11,7 +11,8 @@ import org.springframework.validation.annotation.Validated;
 /**
  * Where adapters are kept.
  *
- * @param store folder that trainer and generators share
+ * @param store folder of all adapters; generators on the same machine may share it
+ * @param generatorUrl whom to ask whether the served model can use an adapter
  * @param maxSize of the files of one adapter together
  * @param grace how long a stored adapter is safe before a name must point to it
  */
@@ -19,5 +20,6 @@ import org.springframework.validation.annotation.Validated;
 @Validated
 record AdapterProperties(
         @NotNull Path store,
+        @DefaultValue("http://localhost:8084") String generatorUrl,
         @DefaultValue("256MB") DataSize maxSize,
         @DefaultValue("1h") Duration grace) {}

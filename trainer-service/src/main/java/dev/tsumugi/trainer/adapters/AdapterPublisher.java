@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
@@ -28,6 +29,7 @@ public class AdapterPublisher {
     private final AdapterStore store;
     private final AdapterRegistry registry;
     private final AdapterOutbox outbox;
+    private final GeneratorChecks generator;
     private final AdapterProperties properties;
     private final JsonMapper json;
     private final Clock clock = Clock.systemUTC();
@@ -36,11 +38,13 @@ public class AdapterPublisher {
             AdapterStore store,
             AdapterRegistry registry,
             AdapterOutbox outbox,
+            GeneratorChecks generator,
             AdapterProperties properties,
             JsonMapper json) {
         this.store = store;
         this.registry = registry;
         this.outbox = outbox;
+        this.generator = generator;
         this.properties = properties;
         this.json = json;
     }
@@ -89,17 +93,45 @@ public class AdapterPublisher {
             throw new IllegalArgumentException("the digest of the base model must be 64 hexadecimal digits");
         }
         Map<String, Object> measured = metrics(metrics);
-        AdapterStore.Stored stored;
+        return publish(key, store(folder), baseDigest, measured, jobId, percent);
+    }
+
+    private AdapterStore.Stored store(Path folder) {
         try {
-            stored = store.put(folder, properties.maxSize().toBytes());
+            return store.put(folder, properties.maxSize().toBytes());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot store the adapter " + folder, e);
         }
+    }
+
+    private PublishedAdapter publish(
+            AdapterKey key,
+            AdapterStore.Stored stored,
+            String baseDigest,
+            Map<String, Object> metrics,
+            @Nullable String jobId,
+            int percent) {
         AdapterVersion version =
-                new AdapterVersion(stored.digest(), baseDigest, stored.bytes(), jobId, measured, clock.instant());
+                new AdapterVersion(stored.digest(), baseDigest, stored.bytes(), jobId, metrics, clock.instant());
         NamedAdapter named = registry.publish(key, version, percent);
         outbox.wake();
-        return new PublishedAdapter(key.tenant(), key.name(), stored.digest(), named.version());
+        return published(named, stored.digest());
+    }
+
+    private static PublishedAdapter published(NamedAdapter named, String digest) {
+        return new PublishedAdapter(named.key().tenant(), named.key().name(), digest, named.version());
+    }
+
+    /**
+     * Publishes what somebody else trained, for the model that is served, if a generator finds that this model can use it.
+     *
+     * @param percent 0: for all requests; else as {@link #publishCanary}
+     * @throws dev.tsumugi.platform.web.ProblemException with the reason when it cannot be used
+     */
+    PublishedAdapter importFolder(AdapterKey key, Path folder, int percent) {
+        AdapterStore.Stored stored = store(folder);
+        String baseDigest = generator.check(stored.digest()).baseDigest();
+        return publish(key, stored, baseDigest, Map.of(), null, percent);
     }
 
     private Map<String, Object> metrics(String text) {
@@ -125,9 +157,49 @@ public class AdapterPublisher {
         });
     }
 
-    PublishedAdapter promote(AdapterKey key, UnaryOperator<NamedAdapter> change) {
+    /** Lets the name stand for one of its versions, and answer where none is named. */
+    PublishedAdapter promote(AdapterKey key, String digest) {
+        return promote(key, adapter -> adapter.pointedTo(digest, "promoted", clock.instant()));
+    }
+
+    private PublishedAdapter promote(AdapterKey key, UnaryOperator<NamedAdapter> change) {
         NamedAdapter promoted = registry.promote(key, change).orElseThrow(() -> new UnknownAdapterNameException(key));
         outbox.wake();
-        return new PublishedAdapter(key.tenant(), key.name(), promoted.digest(), promoted.version());
+        return published(promoted, promoted.digest());
+    }
+
+    /** Has one of its versions answer a part of the requests for a name. */
+    void startCanary(AdapterKey key, String digest, int percent) {
+        change(key, adapter -> adapter.withCanary(digest, percent, clock.instant()));
+    }
+
+    /**
+     * Takes the canary from a name; where there is none, lets it stand for what it stood for before; where there is nothing before, has it no
+     * longer answer where none is named. For all replicas.
+     *
+     * @return false: there is nothing to roll back
+     */
+    boolean rollBack(AdapterKey key) {
+        AtomicBoolean changed = new AtomicBoolean();
+        change(key, adapter -> {
+            NamedAdapter before = adapter.rolledBack("rolled back", clock.instant());
+            if (before == null && adapter.promoted()) {
+                before = adapter.withPromoted(false, "rolled back to the bare model", clock.instant());
+            }
+            changed.set(before != null);
+            return before;
+        });
+        return changed.get();
+    }
+
+    void delete(AdapterKey key) {
+        change(key, adapter -> adapter.withDeletion(clock.instant()));
+    }
+
+    private void change(AdapterKey key, UnaryOperator<@Nullable NamedAdapter> change) {
+        if (registry.change(key, change).isEmpty()) {
+            throw new UnknownAdapterNameException(key);
+        }
+        outbox.wake();
     }
 }

@@ -7,12 +7,10 @@ import static org.awaitility.Awaitility.await;
 import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.event.AdapterRegistration;
 import dev.tsumugi.embedded.EmbeddedKafka;
-import dev.tsumugi.embedded.EmbeddedPostgres;
 import dev.tsumugi.engine.adapter.PeftAdapter;
 import dev.tsumugi.engine.files.ModelFileException;
 import dev.tsumugi.platform.kafka.EventCodec;
 import dev.tsumugi.platform.kafka.RecordSignatures;
-import dev.tsumugi.trainer.TrainerApplication;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,45 +27,26 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /** From a PEFT folder over store and database to the topic. */
 class AdapterPublisherIT {
     private static final Duration LONG = Duration.ofSeconds(60);
-    private static final Path FIRST = Path.of("src/test/resources/lora/llama-r8");
-    private static final Path SECOND = Path.of("src/test/resources/lora/llama-r4-rslora");
-    private static final String BASE = "b".repeat(64);
+    private static final Path FIRST = RunningTrainer.R8;
+    private static final Path SECOND = RunningTrainer.R4;
+    private static final String BASE = RunningTrainer.BASE;
 
-    @TempDir
-    private static Path store;
-
-    private static ConfigurableApplicationContext service;
+    private static RunningTrainer service;
     private static AdapterPublisher publisher;
     private static AdapterRegistry registry;
     private static KafkaConsumer<String, byte[]> topic;
     private static final List<ConsumerRecord<String, byte[]>> records = new ArrayList<>();
 
     @BeforeAll
-    static void start() {
-        EmbeddedPostgres postgres = EmbeddedPostgres.shared();
-        service = TrainerApplication.start(Map.of(
-                "server.port",
-                "0",
-                "spring.datasource.url",
-                postgres.createDatabase("adapter_publisher_it"),
-                "spring.datasource.username",
-                postgres.username(),
-                "spring.datasource.password",
-                postgres.password(),
-                "spring.kafka.bootstrap-servers",
-                EmbeddedKafka.shared().bootstrapServers(),
-                "tsumugi.internal-token",
-                "a-token-for-tests-only",
-                "tsumugi.trainer.adapters.store",
-                store));
-        publisher = service.getBean(AdapterPublisher.class);
-        registry = service.getBean(AdapterRegistry.class);
+    static void start() throws IOException {
+        service = new RunningTrainer("adapter_publisher_it");
+        publisher = service.bean(AdapterPublisher.class);
+        registry = service.bean(AdapterRegistry.class);
         Properties kafka = new Properties();
         kafka.setProperty("bootstrap.servers", EmbeddedKafka.shared().bootstrapServers());
         kafka.setProperty("auto.offset.reset", "earliest");
@@ -77,7 +56,7 @@ class AdapterPublisherIT {
     }
 
     @AfterAll
-    static void stop() {
+    static void stop() throws IOException {
         topic.close();
         service.close();
     }
@@ -91,7 +70,7 @@ class AdapterPublisherIT {
     }
 
     private static AdapterRegistration last(String key, int atLeast) {
-        return service.getBean(EventCodec.class)
+        return service.bean(EventCodec.class)
                 .decode(
                         recordsOf(key, atLeast).getLast().value(),
                         AdapterRegistration.class,
@@ -110,7 +89,7 @@ class AdapterPublisherIT {
         assertThat(announced.promoted()).isFalse();
         assertThat(announced.jobId()).isEqualTo("job-7");
         assertThat(announced.metrics()).isEqualTo(Map.of("loss", 0.5));
-        RecordSignatures signatures = service.getBean(RecordSignatures.class);
+        RecordSignatures signatures = service.bean(RecordSignatures.class);
         assertThat(signatures.isGenuine(recordsOf("acme/support", 1).getFirst()))
                 .isTrue();
 
@@ -149,7 +128,7 @@ class AdapterPublisherIT {
         publisher.publish("crash", "x", FIRST, BASE, "{}", null);
         recordsOf("crash/x", 1);
         // As a process leaves it that ends between its commit and the topic's answer.
-        service.getBean(JdbcClient.class)
+        service.bean(JdbcClient.class)
                 .sql("UPDATE adapters SET published = false WHERE tenant = 'crash'")
                 .update();
         assertThat(last("crash/x", 2).version()).isEqualTo(1);
