@@ -13,6 +13,7 @@ import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.RotatedInt8;
+import dev.tsumugi.engine.kernels.TrainingKernels;
 import dev.tsumugi.engine.kernels.VectorBackend;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
@@ -118,6 +119,25 @@ public final class OneDnnBackend implements Backend {
             streamed.close();
             throw e;
         }
+    }
+
+    /** Packed alone: training multiplies many rows, and its memory is foretold. */
+    @Override
+    public Weight prepareForTraining(Tensor matrix, boolean transposed, boolean coarse) {
+        long summed = matrix.shape().get(transposed ? 0 : 1);
+        Element element = coarse && RotatedInt8.fits(Math.toIntExact(summed)) ? integers : floats;
+        return new OneDnnWeight(
+                null, PackedMatrix.pack(matrix, transposed, element, descriptors, vector.team(), workers));
+    }
+
+    @Override
+    public double trainingBytesPerWeight(boolean coarse) {
+        return (coarse ? integers : floats).bytes();
+    }
+
+    @Override
+    public TrainingKernels trainingKernels() {
+        return vector.trainingKernels();
     }
 
     private void tellOfLimit() {

@@ -39,7 +39,7 @@ final class OneDnnKernels implements Kernels {
 
     @Override
     public void linears(Tensor x, int rows, LinearLayer... layers) {
-        if (rows < MIN_ROWS) {
+        if (rows < MIN_ROWS && areStreamed(layers)) {
             LinearLayer[] streamed = new LinearLayer[layers.length];
             for (int i = 0; i < layers.length; i++) {
                 streamed[i] = streamed(layers[i]);
@@ -63,8 +63,17 @@ final class OneDnnKernels implements Kernels {
         }
     }
 
+    private static boolean areStreamed(LinearLayer[] layers) {
+        for (LinearLayer layer : layers) {
+            if (weight(layer).vector() == null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private static LinearLayer streamed(LinearLayer layer) {
-        return new LinearLayer(layer.out(), weight(layer).vector(), layer.bias());
+        return new LinearLayer(layer.out(), Objects.requireNonNull(weight(layer).vector()), layer.bias());
     }
 
     private static OneDnnWeight weight(LinearLayer layer) {

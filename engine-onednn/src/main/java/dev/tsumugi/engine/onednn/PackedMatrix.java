@@ -15,6 +15,8 @@ import java.lang.foreign.ValueLayout;
 final class PackedMatrix implements AutoCloseable {
     private static final int GRAIN = 16;
     private static final int LARGEST_SLICE = 512;
+    /** Bytes of a slice in fp32 beyond which slices are packed one after another. */
+    private static final long LARGEST_ROOM = 16L << 20;
 
     private final int outputs;
     private final int inputs;
@@ -45,8 +47,22 @@ final class PackedMatrix implements AutoCloseable {
     /** @param workers one for each member of {@code team} */
     static PackedMatrix pack(
             Tensor matrix, Element element, Descriptors descriptors, ThreadTeam team, Worker[] workers) {
-        int outputs = Math.toIntExact(matrix.shape().get(0));
-        int inputs = Math.toIntExact(matrix.shape().get(1));
+        return pack(matrix, false, element, descriptors, team, workers);
+    }
+
+    /**
+     * @param transposed packs the transpose of {@code matrix}
+     * @param workers one for each member of {@code team}
+     */
+    static PackedMatrix pack(
+            Tensor matrix,
+            boolean transposed,
+            Element element,
+            Descriptors descriptors,
+            ThreadTeam team,
+            Worker[] workers) {
+        int outputs = Math.toIntExact(matrix.shape().get(transposed ? 1 : 0));
+        int inputs = Math.toIntExact(matrix.shape().get(transposed ? 0 : 1));
         // As many slices for each thread, so that a single block of rows keeps all of them busy to the end.
         int wanted = Math.ceilDiv(Math.ceilDiv(outputs, LARGEST_SLICE), team.size()) * team.size();
         int sliceRows = Math.ceilDiv(Math.ceilDiv(outputs, wanted), GRAIN) * GRAIN;
@@ -60,7 +76,13 @@ final class PackedMatrix implements AutoCloseable {
                         arena.allocate(descriptors.layout(inputs, rows, element).bytes(), 64);
             }
             PackedMatrix packed = new PackedMatrix(outputs, inputs, element, sliceRows, arena, slices);
-            team.run(count, (s, member) -> packed.packSlice(matrix, s, workers[member]));
+            if (4L * sliceRows * inputs > LARGEST_ROOM) {
+                for (int s = 0; s < count; s++) {
+                    packed.packSlice(matrix, transposed, s, workers[0]);
+                }
+            } else {
+                team.run(count, (s, member) -> packed.packSlice(matrix, transposed, s, workers[member]));
+            }
             return packed;
         } catch (RuntimeException | Error e) {
             arena.close();
@@ -68,26 +90,48 @@ final class PackedMatrix implements AutoCloseable {
         }
     }
 
-    private void packSlice(Tensor matrix, int slice, Worker worker) {
+    private void packSlice(Tensor matrix, boolean transposed, int slice, Worker worker) {
         int rows = rows(slice);
-        long rowBytes = (long) inputs * (element == Element.INT8 ? element : Element.F32).bytes();
-        MemorySegment plain = worker.room(rows * rowBytes);
-        float[] values = new float[inputs];
+        long floatBytes = 4L * inputs;
         try (Arena local = Arena.ofConfined()) {
-            MemorySegment row = local.allocate(4L * inputs, 64);
-            MemorySegment turned = local.allocate(4L * RotatedInt8.room(inputs), 64);
-            for (int r = 0; r < rows; r++) {
-                Dequantization.row(matrix, start(slice) + r, values, 0);
-                MemorySegment.copy(values, 0, row, ValueLayout.JAVA_FLOAT, 0, inputs);
-                MemorySegment to = plain.asSlice(r * rowBytes, rowBytes);
-                if (element == Element.INT8) {
-                    roundRow(start(slice) + r, row, turned, to);
-                } else {
-                    to.copyFrom(row);
+            MemorySegment floats = local.allocate(rows * floatBytes, 64);
+            if (transposed) {
+                takeColumns(matrix, slice, floats);
+            } else {
+                float[] values = new float[inputs];
+                for (int r = 0; r < rows; r++) {
+                    Dequantization.row(matrix, start(slice) + r, values, 0);
+                    MemorySegment.copy(values, 0, floats, ValueLayout.JAVA_FLOAT, r * floatBytes, inputs);
                 }
             }
+            if (element != Element.INT8) {
+                worker.pack(floats, slices[slice], inputs, rows, element);
+                return;
+            }
+            MemorySegment turned = local.allocate(4L * RotatedInt8.room(inputs), 64);
+            MemorySegment bytes = local.allocate((long) rows * inputs, 64);
+            for (int r = 0; r < rows; r++) {
+                roundRow(
+                        start(slice) + r,
+                        floats.asSlice(r * floatBytes, floatBytes),
+                        turned,
+                        bytes.asSlice((long) r * inputs, inputs));
+            }
+            worker.pack(bytes, slices[slice], inputs, rows, element);
         }
-        worker.pack(plain, slices[slice], inputs, rows, element);
+    }
+
+    /** Columns of {@code matrix} as the rows of a slice. */
+    private void takeColumns(Tensor matrix, int slice, MemorySegment to) {
+        int first = start(slice);
+        int rows = rows(slice);
+        float[] values = new float[outputs];
+        for (int n = 0; n < inputs; n++) {
+            Dequantization.row(matrix, n, values, 0);
+            for (int r = 0; r < rows; r++) {
+                to.setAtIndex(ValueLayout.JAVA_FLOAT, (long) r * inputs + n, values[first + r]);
+            }
+        }
     }
 
     private void roundRow(int n, MemorySegment row, MemorySegment turned, MemorySegment to) {

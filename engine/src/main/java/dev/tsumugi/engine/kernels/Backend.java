@@ -71,12 +71,12 @@ public interface Backend extends AutoCloseable {
      *
      * @param matrix [N, K] in host memory, of any type
      * @param transposed packs the [K, N] transpose instead
-     * @param feedForward see {@link #prepareFeedForward}
+     * @param coarse whether products with it bear coarse rounding, as those of {@link #prepareFeedForward} do
      */
-    default Weight prepareForTraining(Tensor matrix, boolean transposed, boolean feedForward) {
+    default Weight prepareForTraining(Tensor matrix, boolean transposed, boolean coarse) {
         Tensor either = transposed ? Transposed.copy(matrix) : matrix;
         try {
-            return feedForward ? prepareFeedForward(either) : prepare(either);
+            return coarse ? prepareFeedForward(either) : prepare(either);
         } finally {
             if (transposed && either.memory() instanceof OwnedMemory copy) {
                 copy.close();
@@ -84,9 +84,9 @@ public interface Backend extends AutoCloseable {
         }
     }
 
-    /** Bytes that {@link #prepareForTraining} takes for each number of a matrix in both directions together, about. */
-    default double trainingBytesPerWeight(boolean feedForward) {
-        return 8;
+    /** Bytes that {@link #prepareForTraining} takes for each number of a matrix, about. */
+    default double trainingBytesPerWeight(boolean coarse) {
+        return 4;
     }
 
     /**

@@ -42,24 +42,27 @@ final class BaseLinears {
             @Nullable Tensor bias) {}
 
     /**
-     * @param quantize whether {@link BaseWeights#NF4} means this group
+     * Gradients bear coarse rounding in every layer, activations in feed-forward blocks, as when the engine serves; both only where the weights are
+     * rounded themselves, and never the head, whose gradient lies in a few of very many numbers.
+     *
+     * @param inLayer false for the head, which keeps its precision
      * @param tensorNames of the modules' weights in the files
      * @param gradientPasses whether the gradient by its input is needed
      */
-    Frozen load(Group group, boolean quantize, List<String> tensorNames, boolean gradientPasses) {
+    Frozen load(Group group, boolean inLayer, List<String> tensorNames, boolean gradientPasses) {
         try (Arena arena = Arena.ofShared()) {
             Tensor[] parts = new Tensor[group.modules().size()];
-            boolean coarse = group.feedForward();
+            boolean coarse = inLayer;
             for (int i = 0; i < parts.length; i++) {
                 Module module = group.modules().get(i);
                 Tensor stored = required(tensorNames.get(i), module.outputs(), group.inputs());
-                boolean rounded = quantize && base == BaseWeights.NF4;
+                boolean rounded = inLayer && base == BaseWeights.NF4;
                 coarse &= rounded || stored.dtype().isQuantized();
                 parts[i] = rounded ? rounded(stored, arena) : stored;
             }
             Tensor matrix = gathered(group, parts, arena);
             return new Frozen(
-                    backend.prepareForTraining(matrix, false, coarse),
+                    backend.prepareForTraining(matrix, false, coarse && group.feedForward()),
                     gradientPasses ? backend.prepareForTraining(matrix, true, coarse) : null,
                     bias(group));
         }

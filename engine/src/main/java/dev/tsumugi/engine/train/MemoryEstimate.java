@@ -48,10 +48,12 @@ final class MemoryEstimate {
         for (Group group : shape.all()) {
             for (Module module : group.modules()) {
                 Tensor stored = files.tensor(module.name() + ".weight").orElse(null);
-                boolean rounded = group != shape.head() && settings.base() == BaseWeights.NF4;
-                boolean coarse = group.feedForward()
-                        && (rounded || stored != null && stored.dtype().isQuantized());
-                bytes += (long) (backend.trainingBytesPerWeight(coarse) * module.outputs() * group.inputs());
+                boolean coarse = group != shape.head()
+                        && (settings.base() == BaseWeights.NF4
+                                || stored != null && stored.dtype().isQuantized());
+                double both = backend.trainingBytesPerWeight(coarse && group.feedForward())
+                        + backend.trainingBytesPerWeight(coarse);
+                bytes += (long) (both * module.outputs() * group.inputs());
             }
         }
         return bytes;
