@@ -17,8 +17,8 @@ import picocli.CommandLine.Parameters;
         description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
         footer = {
             "",
-            "NAME is one of: engine (no platform needed), ingest, search, ask, memory, platform (the last four).",
-            "All but engine need a platform: ./tsumugi up --detach"
+            "NAME is one of: engine, training (no platform needed), ingest, search, ask, memory, platform (the last four).",
+            "All but engine and training need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
     @Parameters(paramLabel = "NAME", description = "what to measure")
@@ -32,13 +32,13 @@ public final class Bench implements Runnable {
 
     @Option(
             names = "--model",
-            description = "engine: a GGUF file or model folder (default: the catalogue's small model)")
+            description = "engine, training: a GGUF file or model folder (default: the catalogue's small model)")
     private @Nullable Path model;
 
-    @Option(names = "--backend", defaultValue = "auto", description = "engine: auto, vector, onednn, reference")
+    @Option(names = "--backend", defaultValue = "auto", description = "engine, training: auto, vector, onednn; engine also reference")
     private String backend = "auto";
 
-    @Option(names = "--threads", description = "engine: default all processors")
+    @Option(names = "--threads", description = "engine, training: default all processors")
     private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(
@@ -90,6 +90,10 @@ public final class Bench implements Runnable {
         List<Suite> chosen = new ArrayList<>();
         if (name.equals("engine")) {
             chosen.add(new EngineSuite(model, backend, threads, text, figures));
+            return chosen;
+        }
+        if (name.equals("training")) {
+            chosen.add(new TrainingSuite(model, backend, threads));
             return chosen;
         }
         boolean all = name.equals("platform");

@@ -1,0 +1,98 @@
+package dev.tsumugi.engine.onednn;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.HostMemory;
+import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Shape;
+import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Products with frozen weights in both directions, against sums in double precision. */
+class OneDnnTrainingTests {
+    private static final int[] ROW_COUNTS = {1, 8, 13, 128, 200};
+
+    @BeforeAll
+    static void onlyWhereThereIsOneDnn() {
+        var availability = new OneDnnBackend.Provider().availability();
+        assumeThat(availability.available()).as(availability.reason()).isTrue();
+    }
+
+    @ParameterizedTest(name = "{0} [{1}, {2}] coarse {3}")
+    @CsvSource({
+        "EXACT, 65, 96, false",
+        "FAST, 65, 96, false",
+        "FAST, 576, 192, true",
+        "FAST, 100, 1, false",
+        "FAST, 1100, 64, true",
+        // So long that slices are packed one after another.
+        "FAST, 20000, 260, false"
+    })
+    void bothDirectionsOfAMatrixAgreeWithItsSums(Precision precision, int n, int k, boolean coarse) {
+        Random random = new Random(23);
+        try (Arena arena = Arena.ofShared();
+                Backend onednn = new OneDnnBackend(2, precision)) {
+            float[] w = values(n * k, random);
+            Tensor matrix = new Tensor(
+                    DType.F32, new Shape(n, k), new HostMemory(arena.allocateFrom(ValueLayout.JAVA_FLOAT, w)), 0);
+            try (Weight forward = onednn.prepareForTraining(matrix, false, coarse);
+                    Weight backward = onednn.prepareForTraining(matrix, true, coarse)) {
+                assertThat(forward.outputs()).isEqualTo(backward.inputs()).isEqualTo(n);
+                assertThat(forward.inputs()).isEqualTo(backward.outputs()).isEqualTo(k);
+                for (int rows : n > 10_000 ? new int[] {13} : ROW_COUNTS) {
+                    agrees(onednn, forward, rows, random, precision, (o, i) -> w[o * k + i]);
+                    agrees(onednn, backward, rows, random, precision, (o, i) -> w[i * k + o]);
+                }
+            }
+        }
+    }
+
+    private interface Element {
+        float at(int output, int input);
+    }
+
+    private static void agrees(
+            Backend backend, Weight weight, int rows, Random random, Precision precision, Element matrix) {
+        int n = weight.outputs();
+        int k = weight.inputs();
+        float[] x = values(rows * k, random);
+        Tensor in = backend.upload(x);
+        Tensor out = backend.allocate(DType.F32, rows, n);
+        backend.kernels().linear(out, in, rows, weight, null);
+        float[] actual = new float[rows * n];
+        backend.download(out, actual, actual.length);
+        // Factors keep 7 or 8 bits under FAST; errors of a sum grow with the root of its length.
+        double bound = (precision == Precision.EXACT ? 1e-6 : 1.0 / 64) * Math.sqrt(k) * 3;
+        for (int probe = 0; probe < 400; probe++) {
+            int r = random.nextInt(rows);
+            int o = random.nextInt(n);
+            double sum = 0;
+            for (int i = 0; i < k; i++) {
+                sum += (double) x[r * k + i] * matrix.at(o, i);
+            }
+            assertThat(Math.abs(actual[r * n + o] - sum))
+                    .as("%d rows, row %d, output %d: %f for %f", rows, r, o, actual[r * n + o], sum)
+                    .isLessThanOrEqualTo(bound);
+        }
+        ((OwnedMemory) in.memory()).close();
+        ((OwnedMemory) out.memory()).close();
+    }
+
+    private static float[] values(int count, Random random) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = random.nextFloat() * 2 - 1;
+        }
+        return values;
+    }
+}
