@@ -117,6 +117,20 @@ class HouseRulesTests {
                 .check(ALL);
         noClasses()
                 .that()
+                .resideInAPackage("dev.tsumugi.engine.train..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.tsumugi.engine.serve..")
+                .check(ALL);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.tsumugi.engine.serve..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.tsumugi.engine.train..")
+                .check(ALL);
+        noClasses()
+                .that()
                 .resideInAPackage("dev.tsumugi.engine.kernels..")
                 .should()
                 .dependOnClassesThat()

@@ -13,6 +13,9 @@ final class TrainingAttention implements AutoCloseable {
     /** Queries of a tile: a multiple of the rows that {@link FloatProduct} takes at once. */
     private static final int TILE = 16 * FloatProduct.ROWS;
 
+    /** Parts of a sequence's queries in the backward pass, so that few heads keep all threads busy. */
+    private static final int PARTS = 2;
+
     private final ThreadTeam team;
     private final Scratch[] scratch;
     private final Scratch transposes = new Scratch();
@@ -71,36 +74,53 @@ final class TrainingAttention implements AutoCloseable {
     void backward(long dHeads, long dOut, long out, long logSums, long heads, AttentionShape shape) {
         turn(heads, shape, true);
         int h = shape.heads();
-        int d = shape.headSize();
         int tokens = shape.tokens();
-        // Keys and values are shared by heads: each head sums for itself, in a buffer [2, H, T, D].
-        long partBytes = (long) h * tokens * d * Lanes.FLOAT_BYTES;
-        long dKeys = parts.address(2 * partBytes);
-        long dValues = dKeys + partBytes;
+        // Keys and values are shared by heads and by queries: each part sums for itself, in a buffer [2, PARTS, H, T, D].
+        long bytes = (long) PARTS * h * tokens * shape.headSize() * Lanes.FLOAT_BYTES;
+        long dKeys = parts.address(2 * bytes);
+        long dValues = dKeys + bytes;
         int sequences = shape.starts().length - 1;
         team.run(
-                sequences * h,
-                (task, member) -> backwardHead(
-                        dHeads, dKeys, dValues, dOut, out, logSums, heads, shape, task / h, task % h, scratch[member]));
+                PARTS * sequences * h,
+                (task, member) -> backwardPart(
+                        new Slopes(dHeads, dKeys, dValues, dOut),
+                        out,
+                        logSums,
+                        heads,
+                        shape,
+                        task / PARTS / h,
+                        task / PARTS % h,
+                        task % PARTS,
+                        scratch[member]));
         team.run(Math.ceilDiv(tokens, TILE), (task, member) -> {
             int end = Math.min(tokens, (task + 1) * TILE);
             for (int t = task * TILE; t < end; t++) {
-                sumHeads(dHeads, dKeys, dValues, t, shape);
+                sumParts(dHeads, dKeys, dValues, t, shape);
             }
         });
     }
 
-    private void backwardHead(
-            long dHeads,
-            long dKeys,
-            long dValues,
-            long dOut,
+    /** Addresses of gradients: of queries, keys and values; of keys and of values in parts; of the output. */
+    private record Slopes(long heads, long keys, long values, long out) {}
+
+    /** First query of a part of a sequence: later ones see more keys, so the first part has seven in ten of them. */
+    private static int partStart(int part, int tokens) {
+        return switch (part) {
+            case 0 -> 0;
+            case 1 -> Math.min(tokens, (int) Math.round(tokens * Math.sqrt(0.5) / TILE) * TILE);
+            default -> tokens;
+        };
+    }
+
+    private void backwardPart(
+            Slopes slopesTo,
             long out,
             long logSums,
             long heads,
             AttentionShape shape,
             int sequence,
             int h,
+            int part,
             Scratch room) {
         int d = shape.headSize();
         int start = shape.starts()[sequence];
@@ -109,17 +129,18 @@ final class TrainingAttention implements AutoCloseable {
         long stride = shape.stride() * Lanes.FLOAT_BYTES;
         long outStride = (long) shape.heads() * d * Lanes.FLOAT_BYTES;
         long partRow = d * Lanes.FLOAT_BYTES;
-        long dKey = dKeys + ((long) h * shape.tokens() + start) * partRow;
-        long dValue = dValues + ((long) h * shape.tokens() + start) * partRow;
+        long own = (((long) part * shape.heads() + h) * shape.tokens() + start) * partRow;
+        long dKey = slopesTo.keys + own;
+        long dValue = slopesTo.values + own;
         Lanes.zero(dKey, tokens * partRow);
         Lanes.zero(dValue, tokens * partRow);
         long scoreRow = VectorCache.padded(tokens) * Lanes.FLOAT_BYTES;
         long scores = room.address(2 * TILE * scoreRow);
         long slopes = scores + TILE * scoreRow;
-        for (int first = 0; first < tokens; first += TILE) {
+        for (int first = partStart(part, tokens); first < partStart(part + 1, tokens); first += TILE) {
             int rows = Math.min(TILE, tokens - first);
             int seen = first + rows;
-            long dRow = dOut + (start + first) * outStride + (long) h * d * Lanes.FLOAT_BYTES;
+            long dRow = slopesTo.out + (start + first) * outStride + (long) h * d * Lanes.FLOAT_BYTES;
             long oRow = out + (start + first) * outStride + (long) h * d * Lanes.FLOAT_BYTES;
             scores(scores, scoreRow, head, stride, first, rows, seen, d);
             for (int r = 0; r < rows; r++) {
@@ -164,7 +185,7 @@ final class TrainingAttention implements AutoCloseable {
                     seen,
                     d,
                     rows);
-            long dQuery = dHeads + (start + first) * stride + (long) h * d * Lanes.FLOAT_BYTES;
+            long dQuery = slopesTo.heads + (start + first) * stride + (long) h * d * Lanes.FLOAT_BYTES;
             for (int r = 0; r < rows; r++) {
                 Lanes.zero(dQuery + r * stride, partRow);
             }
@@ -172,8 +193,8 @@ final class TrainingAttention implements AutoCloseable {
         }
     }
 
-    /** The gradients of one token's keys and values, summed over the heads that share them. */
-    private static void sumHeads(long dHeads, long dKeys, long dValues, int token, AttentionShape shape) {
+    /** The gradients of one token's keys and values, summed over the heads that share them and their parts. */
+    private static void sumParts(long dHeads, long dKeys, long dValues, int token, AttentionShape shape) {
         int d = shape.headSize();
         int group = shape.heads() / shape.keyValueHeads();
         long to = dHeads + ((long) token * shape.stride() + (long) shape.heads() * d) * Lanes.FLOAT_BYTES;
@@ -182,10 +203,13 @@ final class TrainingAttention implements AutoCloseable {
             for (int i = 0; i < d; i += Lanes.L) {
                 FloatVector key = FloatVector.zero(Lanes.F);
                 FloatVector value = FloatVector.zero(Lanes.F);
-                for (int h = g * group; h < (g + 1) * group; h++) {
-                    long at = (((long) h * shape.tokens() + token) * d + i) * Lanes.FLOAT_BYTES;
-                    key = key.add(Lanes.load(dKeys + at, d - i));
-                    value = value.add(Lanes.load(dValues + at, d - i));
+                for (int part = 0; part < PARTS; part++) {
+                    for (int h = g * group; h < (g + 1) * group; h++) {
+                        long row = ((long) part * shape.heads() + h) * shape.tokens() + token;
+                        long at = (row * d + i) * Lanes.FLOAT_BYTES;
+                        key = key.add(Lanes.load(dKeys + at, d - i));
+                        value = value.add(Lanes.load(dValues + at, d - i));
+                    }
                 }
                 long at = to + ((long) g * d + i) * Lanes.FLOAT_BYTES;
                 Lanes.store(key, at, d - i);
