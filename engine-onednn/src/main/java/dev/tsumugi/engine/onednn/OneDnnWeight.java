@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param vector null where only many rows are ever multiplied
  * @param packed null where memory for packed copies ran out
  */
-record OneDnnWeight(
-        @Nullable Weight vector, @Nullable PackedMatrix packed) implements Weight {
+record OneDnnWeight(@Nullable Weight vector, @Nullable PackedMatrix packed) implements Weight {
     OneDnnWeight {
         if (vector == null && packed == null) {
             throw new IllegalArgumentException("a weight needs one form at least");

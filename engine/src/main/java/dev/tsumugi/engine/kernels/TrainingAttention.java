@@ -75,7 +75,8 @@ final class TrainingAttention implements AutoCloseable {
         turn(heads, shape, true);
         int h = shape.heads();
         int tokens = shape.tokens();
-        // Keys and values are shared by heads and by queries: each part sums for itself, in a buffer [2, PARTS, H, T, D].
+        // Keys and values are shared by heads and by queries: each part sums for itself, in a buffer [2, PARTS, H, T,
+        // D].
         long bytes = (long) PARTS * h * tokens * shape.headSize() * Lanes.FLOAT_BYTES;
         long dKeys = parts.address(2 * bytes);
         long dValues = dKeys + bytes;
