@@ -134,6 +134,8 @@ final class Decoder implements AutoCloseable {
         layers = new Layer[config.layers()];
         for (int i = 0; i < layers.length; i++) {
             layers[i] = layer(i, linears, shape, settings, parameters);
+            // What is packed is not read again; without this the whole file would count as our memory until the end.
+            files.unload();
         }
         finalNorm = norm(linears, gated ? "model.norm" : "gpt_neox.final_layer_norm");
         String headName = shape.head().modules().getFirst().name() + ".weight";
@@ -247,11 +249,12 @@ final class Decoder implements AutoCloseable {
     }
 
     /** Bytes that {@link #allocateTapes} and the scratch buffers take for each token, about. */
-    static long bytesPerToken(ModelConfig config, DecoderShape shape, LoraShape lora, boolean computeTwice) {
+    static long bytesPerToken(
+            ModelConfig config, DecoderShape shape, LoraShape lora, boolean headNorms, boolean computeTwice) {
         boolean gated = config.family() == ModelConfig.Family.LLAMA;
         int headsWidth = (config.heads() + 2 * config.keyValueHeads()) * config.headSize();
         int inner = (gated ? 2 : 1) * config.intermediateSize();
-        long tape = 2L * headsWidth
+        long tape = (headNorms ? 2L : 1L) * headsWidth
                 + config.heads()
                 + (long) config.heads() * config.headSize()
                 + config.hiddenSize()
