@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
  * have no spaces between words, are a word each, and a run of katakana is one. Forms are NFKC, small letters, and without the
  * commonest English endings, so that "Founded" meets "founding" and full-width "２０２６" meets "2026".
  */
-final class Words {
+public final class Words {
     private static final Set<String> FUNCTION_WORDS = load("function-words.txt");
 
     /**
@@ -69,7 +69,7 @@ final class Words {
      * What a text is about: its content words, each once. Neighbouring Chinese characters count in pairs, because a single one is too
      * common to tell anything.
      */
-    static Set<String> topics(CharSequence text) {
+    public static Set<String> topics(CharSequence text) {
         Set<String> topics = new LinkedHashSet<>();
         List<Word> words = of(text);
         for (int i = 0; i < words.size(); i++) {

@@ -71,7 +71,9 @@ class ExampleController {
             throw ProblemException.badRequest(
                     "limit-invalid", "limit must be 1 to " + MAX_PAGE + ", but is " + limit + ".");
         }
-        List<Example> page = store.page(caller.tenant(), after, limit);
+        List<Example> page = store.page(caller.tenant(), after, limit).stream()
+                .map(ExampleStore.Stored::example)
+                .toList();
         return new Page(
                 page,
                 store.count(caller.tenant()),

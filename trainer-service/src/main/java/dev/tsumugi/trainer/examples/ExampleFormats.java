@@ -15,9 +15,10 @@ import tools.jackson.databind.json.JsonMapper;
  * Reads examples from
  *
  * <ul>
- *   <li>our own JSON Lines: {@code {"id", "question", "contexts": [..] or "context", "answer", "answerable"}},
+ *   <li>our own JSON Lines: {@code {"id", "question", "contexts": [..] or "context", "cited": [..], "answer", "answerable"}}, where a context is
+ *       a text or {@code {"text", "documentId"}} and {@code cited} names the documents that hold the answer,
  *   <li>Alpaca: {@code {"instruction", "input", "output"}}, as lines or as one JSON array,
- *   <li>SQuAD 1.1 and 2.0: one JSON object with {@code data}.
+ *   <li>SQuAD 1.1 and 2.0: one JSON object with {@code data}; an article counts as a document.
  * </ul>
  */
 final class ExampleFormats {
@@ -91,6 +92,8 @@ final class ExampleFormats {
     private static void readSquad(JsonNode articles, Collector collector) {
         int number = 0;
         for (JsonNode article : articles) {
+            String title = string(article, "title");
+            String document = title == null || title.isBlank() ? "" : "squad:" + title;
             for (JsonNode paragraph : article.path("paragraphs")) {
                 List<String> contexts = strings(paragraph.path("context"));
                 for (JsonNode asked : paragraph.path("qas")) {
@@ -103,6 +106,8 @@ final class ExampleFormats {
                                     string(asked, "id"),
                                     string(asked, "question"),
                                     contexts,
+                                    contexts.stream().map(context -> document).toList(),
+                                    List.of(),
                                     string(asked.path("answers").path(0), "text"),
                                     !impossible));
                 }
@@ -125,10 +130,23 @@ final class ExampleFormats {
         if (!node.has("question")) {
             throw new InvalidExampleException("neither \"question\" nor \"instruction\" is there");
         }
+        List<String> contexts = new ArrayList<>();
+        List<String> documents = new ArrayList<>();
+        JsonNode given = node.has("contexts") ? node.path("contexts") : node.path("context");
+        for (JsonNode element : given.isArray() ? given : List.of(given)) {
+            List<String> text = strings(element.isObject() ? element.path("text") : element);
+            String document = element.isObject() ? string(element, "documentId") : null;
+            text.forEach(context -> {
+                contexts.add(context);
+                documents.add(document == null ? "" : document);
+            });
+        }
         return Example.checked(
                 string(node, "id"),
                 string(node, "question"),
-                strings(node.has("contexts") ? node.path("contexts") : node.path("context")),
+                contexts,
+                documents,
+                strings(node.path("cited")),
                 string(node, "answer"),
                 node.path("answerable").asBoolean(true));
     }
@@ -151,7 +169,7 @@ final class ExampleFormats {
         List<String> texts = new ArrayList<>();
         for (JsonNode element : node.isArray() ? node : List.of(node)) {
             if (!element.isString()) {
-                throw new InvalidExampleException("a context is not a text");
+                throw new InvalidExampleException("a context or cited document is not a text");
             }
             if (!element.stringValue().isBlank()) {
                 texts.add(element.stringValue());

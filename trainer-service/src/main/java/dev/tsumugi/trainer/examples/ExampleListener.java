@@ -31,14 +31,23 @@ class ExampleListener {
             return;
         }
         TrainingExample event = codec.decode(record.value(), TrainingExample.class, TrainingExample.SCHEMA_VERSION);
-        List<String> contexts = event.contexts() == null ? List.of() : event.contexts();
         try {
-            Example example =
-                    Example.checked(key.documentId(), event.question(), contexts, event.answer(), event.answerable());
+            Example example = Example.checked(
+                    key.documentId(),
+                    event.question(),
+                    orNone(event.contexts()),
+                    orNone(event.documents()),
+                    orNone(event.cited()),
+                    event.answer(),
+                    event.answerable());
             store.store(key.tenant(), List.of(example), "topic");
         } catch (InvalidExampleException e) {
             throw new InvalidEventException(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static List<String> orNone(@Nullable List<String> given) {
+        return given == null ? List.of() : given;
     }
 
     private static DocumentKey keyOf(@Nullable String key) {

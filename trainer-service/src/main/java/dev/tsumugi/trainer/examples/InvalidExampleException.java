@@ -1,7 +1,7 @@
 package dev.tsumugi.trainer.examples;
 
 /** An example that breaks a rule; the message says which. */
-final class InvalidExampleException extends RuntimeException {
+public final class InvalidExampleException extends RuntimeException {
     InvalidExampleException(String message) {
         super(message);
     }

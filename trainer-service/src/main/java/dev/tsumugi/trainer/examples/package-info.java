@@ -1,4 +1,4 @@
-/** Training examples: read from several formats, stored once, listed. */
+/** Training examples: read from several formats, stored once and without personal data, listed. */
 @NullMarked
 package dev.tsumugi.trainer.examples;
 

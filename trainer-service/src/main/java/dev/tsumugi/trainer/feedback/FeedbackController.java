@@ -8,6 +8,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestMapping;
@@ -15,7 +16,7 @@ import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** Takes feedback on answers and lists it for review. */
+/** Takes feedback on answers, lists it for review, and hears the verdict. */
 @RestController
 @RequestMapping("/internal/feedback")
 class FeedbackController {
@@ -23,10 +24,14 @@ class FeedbackController {
     private static final int MAX_CITATIONS = 100;
     private static final int MAX_PAGE = 1000;
 
-    private final FeedbackStore store;
+    private static final List<String> REVIEWS = List.of("open", "approved", "rejected");
 
-    FeedbackController(FeedbackStore store) {
+    private final FeedbackStore store;
+    private final FeedbackReview review;
+
+    FeedbackController(FeedbackStore store, FeedbackReview review) {
         this.store = store;
+        this.review = review;
     }
 
     record Stored(UUID id) {}
@@ -52,12 +57,43 @@ class FeedbackController {
 
     /** The newest first. */
     @GetMapping
-    Page list(Caller caller, @RequestParam(defaultValue = "100") int limit) {
+    Page list(
+            Caller caller,
+            @RequestParam(required = false) @Nullable String review,
+            @RequestParam(defaultValue = "100") int limit) {
         if (limit < 1 || limit > MAX_PAGE) {
             throw ProblemException.badRequest(
                     "limit-invalid", "limit must be 1 to " + MAX_PAGE + ", but is " + limit + ".");
         }
-        return new Page(store.newest(caller.tenant(), limit));
+        if (review != null && !REVIEWS.contains(review)) {
+            throw ProblemException.badRequest("review-invalid", "review must be one of " + REVIEWS + ".");
+        }
+        return new Page(store.newest(caller.tenant(), review, limit));
+    }
+
+    /** Makes a training example of it. */
+    @PostMapping("/{id}/approve")
+    FeedbackReview.Approved approve(
+            Caller caller,
+            @PathVariable String id,
+            @RequestBody(required = false) FeedbackReview.@Nullable Approval approval) {
+        return review.approve(
+                caller.tenant(), idOf(id), approval == null ? new FeedbackReview.Approval(null, null, null) : approval);
+    }
+
+    /** It makes no example, and one that it made before goes. */
+    @PostMapping("/{id}/reject")
+    @ResponseStatus(HttpStatus.NO_CONTENT)
+    void reject(Caller caller, @PathVariable String id) {
+        review.reject(caller.tenant(), idOf(id));
+    }
+
+    private static UUID idOf(String id) {
+        try {
+            return UUID.fromString(id);
+        } catch (IllegalArgumentException e) {
+            throw FeedbackReview.unknown(id);
+        }
     }
 
     private static void requireText(String field, @Nullable String text) {

@@ -19,9 +19,20 @@ class ExampleFormatsTests {
                 """);
         assertThat(result.errors()).isEmpty();
         assertThat(result.examples()).hasSize(3);
-        assertThat(result.examples().get(0)).isEqualTo(new Example("a", "Who?", List.of("x", "y"), "Rollo", true));
+        assertThat(result.examples().get(0)).isEqualTo(Example.checked("a", "Who?", List.of("x", "y"), "Rollo", true));
         assertThat(result.examples().get(1).contexts()).containsExactly("寛保元年");
-        assertThat(result.examples().get(2)).isEqualTo(new Example("c", "Why?", List.of(), "", false));
+        assertThat(result.examples().get(2)).isEqualTo(Example.checked("c", "Why?", List.of(), "", false));
+    }
+
+    @Test
+    void contexts_and_citations_keep_their_documents() {
+        Example example = read("""
+                        {"question": "Who?", "answer": "Rollo", "cited": ["normans"],
+                         "contexts": [{"text": "Rollo founded it.", "documentId": "normans"}, "Nobody knows."]}
+                        """.replace("\n", "")).examples().getFirst();
+        assertThat(example.documents()).containsExactly("normans", "");
+        assertThat(example.cited()).containsExactly("normans");
+        assertThat(example.allDocuments()).containsExactly("normans");
     }
 
     @Test
@@ -51,10 +62,11 @@ class ExampleFormatsTests {
                   {"id": "2", "question": "How deep?", "is_impossible": true, "answers": []}]}]}]}
                 """);
         assertThat(result.errors()).isEmpty();
+        List<String> kiso = List.of("The Kiso is 229 km long.");
         assertThat(result.examples())
                 .containsExactly(
-                        new Example("1", "How long?", List.of("The Kiso is 229 km long."), "229 km", true),
-                        new Example("2", "How deep?", List.of("The Kiso is 229 km long."), "", false));
+                        new Example("1", "How long?", kiso, List.of("squad:T"), List.of(), "229 km", true),
+                        new Example("2", "How deep?", kiso, List.of("squad:T"), List.of(), "", false));
     }
 
     @Test

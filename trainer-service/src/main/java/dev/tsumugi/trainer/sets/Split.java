@@ -1,0 +1,34 @@
+package dev.tsumugi.trainer.sets;
+
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Arrays;
+
+/** What an example is used for. */
+public enum Split {
+    /** Learned from. */
+    TRAIN("train"),
+    /** Chooses the best checkpoint of a run. */
+    VALIDATION("validation"),
+    /** Decides whether an adapter is promoted; no run sees it before. */
+    HELD_OUT("held-out");
+
+    private final String text;
+
+    Split(String text) {
+        this.text = text;
+    }
+
+    /** As it is written in JSON and in the database. */
+    @JsonValue
+    public String text() {
+        return text;
+    }
+
+    /** @throws IllegalArgumentException when there is none */
+    public static Split of(String text) {
+        return Arrays.stream(values())
+                .filter(split -> split.text.equals(text))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("there is no split " + text));
+    }
+}
