@@ -3,8 +3,10 @@ package dev.tsumugi.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.tsumugi.contracts.DocumentState;
 import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.api.InternalHeaders;
+import dev.tsumugi.contracts.event.DocumentStatus;
 import dev.tsumugi.contracts.event.TrainingExample;
 import dev.tsumugi.embedded.EmbeddedKafka;
 import dev.tsumugi.embedded.EmbeddedPostgres;
@@ -15,6 +17,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -171,17 +174,102 @@ class TrainerIT {
     }
 
     @Test
-    void what_is_not_built_says_so_and_lists_are_empty() throws Exception {
-        for (String path : List.of("/internal/training/jobs", "/internal/training/schedules")) {
-            JsonNode problem = json(501, call("POST", path, "honest", "{}"));
-            assertThat(problem.get("type").stringValue()).isEqualTo("urn:tsumugi:problem:not-built");
-            assertThat(problem.get("detail").stringValue()).contains("not built yet");
+    void feedback_becomes_an_example_once_a_person_approves_it() throws Exception {
+        JsonNode down = json(201, call("POST", "/internal/feedback", "review", """
+                        {"question": "Whom do I mail?", "answer": "Nobody [1]", "rating": "down",
+                         "correctedAnswer": "Mail boss@example.com",
+                         "citations": [{"marker": 1, "documentId": "d", "chunkId": "d#0", "title": "T", "quote": "q", "start": 0, "end": 1}]}
+                        """));
+        JsonNode bare = json(
+                201,
+                call(
+                        "POST",
+                        "/internal/feedback",
+                        "review",
+                        "{\"question\": \"Why?\", \"answer\": \"x\", \"rating\": \"down\"}"));
+        String approve = "/internal/feedback/" + down.get("id").stringValue() + "/approve";
+        assertThat(examples("review")).isEmpty();
+        assertThat(call("POST", approve, "another", null).statusCode()).isEqualTo(404);
+        json(200, call("POST", approve, "review", null));
+        JsonNode example = examples("review").get(0);
+        assertThat(example.get("answer").stringValue()).isEqualTo("Mail [email]");
+        assertThat(example.get("cited").get(0).stringValue()).isEqualTo("d");
+
+        String other = "/internal/feedback/" + bare.get("id").stringValue();
+        assertThat(json(400, call("POST", other + "/approve", "review", null))
+                        .get("detail")
+                        .stringValue())
+                .contains("corrected answer");
+        json(200, call("POST", other + "/approve", "review", "{\"answerable\": false}"));
+        assertThat(examples("review")).hasSize(2);
+        assertThat(call("POST", other + "/reject", "review", null).statusCode()).isEqualTo(204);
+        assertThat(examples("review")).hasSize(1);
+        JsonNode open = json(200, call("GET", "/internal/feedback?review=rejected", "review", null));
+        assertThat(open.get("feedback")).hasSize(1);
+    }
+
+    @Test
+    void a_deleted_document_leaves_examples_sets_and_yardstick() throws Exception {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 60; i++) {
+            lines.append(JSON.writeValueAsString(Map.of(
+                            "id",
+                            "e" + i,
+                            "question",
+                            "How long is river " + i + "?",
+                            "contexts",
+                            List.of(Map.of("text", "River " + i + " has " + i + " bends.", "documentId", "doc/" + i)),
+                            "answer",
+                            i + " bends")))
+                    .append('\n');
         }
-        assertThat(json(200, call("GET", "/internal/training/jobs", "honest", null))
-                        .get("jobs"))
-                .isEmpty();
-        assertThat(call("GET", "/internal/training/jobs/7", "honest", null).statusCode())
-                .isEqualTo(404);
+        json(200, call("POST", "/internal/training/examples", "withdraw", lines.toString()));
+        JsonNode set = json(201, call("POST", "/internal/training/sets", "withdraw", "{\"unanswerableShare\": 0}"));
+        String path = "/internal/training/sets/" + set.get("id").stringValue();
+        assertThat(json(201, call("POST", "/internal/training/sets", "withdraw", "{\"unanswerableShare\": 0}"))
+                        .get("id"))
+                .isEqualTo(set.get("id"));
+        JsonNode held = json(200, call("GET", path + "/examples?split=held-out", "withdraw", null))
+                .get("examples");
+        assertThat(held).isNotEmpty();
+        String document = held.get(0).get("example").get("documents").get(0).stringValue();
+
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(kafka(), new StringSerializer(), new ByteArraySerializer())) {
+            DocumentStatus status = new DocumentStatus(
+                    DocumentStatus.SCHEMA_VERSION,
+                    "withdraw",
+                    document,
+                    2,
+                    DocumentState.DELETED,
+                    0,
+                    null,
+                    Instant.now());
+            producer.send(new ProducerRecord<>(
+                    Topics.DOCUMENT_STATUS, "withdraw/" + document, JSON.writeValueAsBytes(status)));
+        }
+        await().atMost(LONG).untilAsserted(() -> {
+            JsonNode after = json(200, call("GET", path, "withdraw", null));
+            assertThat(after.get("withdrawn").intValue()).isEqualTo(1);
+        });
+        assertThat(json(200, call("GET", path + "/examples?limit=1000", "withdraw", null))
+                        .get("examples"))
+                .hasSize(59);
+        JsonNode next = json(201, call("POST", "/internal/training/sets", "withdraw", "{\"unanswerableShare\": 0}"));
+        assertThat(next.get("id")).isNotEqualTo(set.get("id"));
+        assertThat(next.get("counts").get("heldOut").intValue()).isEqualTo(held.size() - 1);
+        JsonNode gone = json(200, call("GET", "/internal/training/withdrawals", "withdraw", null))
+                .get("documents");
+        assertThat(gone.get(0).get("documentId").stringValue()).isEqualTo(document);
+        assertThat(gone.get(0).get("examples").intValue()).isEqualTo(1);
+        assertThat(call("GET", path, "another", null).statusCode()).isEqualTo(404);
+        assertThat(call("DELETE", path, "withdraw", null).statusCode()).isEqualTo(204);
+        assertThat(call("GET", path, "withdraw", null).statusCode()).isEqualTo(404);
+    }
+
+    private static JsonNode examples(String tenant) throws Exception {
+        return json(200, call("GET", "/internal/training/examples", tenant, null))
+                .get("examples");
     }
 
     @Test
@@ -196,7 +284,7 @@ class TrainerIT {
 
     private static ProducerRecord<String, byte[]> example(String key, String answer) {
         TrainingExample event =
-                new TrainingExample(TrainingExample.SCHEMA_VERSION, "Which colour?", null, answer, true);
+                new TrainingExample(TrainingExample.SCHEMA_VERSION, "Which colour?", null, null, null, answer, true);
         return new ProducerRecord<>(Topics.TRAINING_EXAMPLES, key, JSON.writeValueAsBytes(event));
     }
 

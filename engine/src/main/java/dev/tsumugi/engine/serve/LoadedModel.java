@@ -71,6 +71,11 @@ public final class LoadedModel implements AutoCloseable {
         return model;
     }
 
+    /** What the model's files say of text. */
+    public ModelText text() {
+        return text;
+    }
+
     public Tokenizer tokenizer() {
         return text.tokenizer();
     }

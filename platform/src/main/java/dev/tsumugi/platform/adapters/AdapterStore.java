@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -119,7 +120,8 @@ public final class AdapterStore {
                     Files.createTempDirectory(folder.resolve(TEMPORARY), "damaged")
                             .resolve(digest));
         }
-        Files.createDirectories(target.getParent());
+        Path parent = Objects.requireNonNull(target.getParent());
+        Files.createDirectories(parent);
         Files.setLastModifiedTime(temporary, FileTime.from(clock.instant()));
         try {
             move(temporary, target);
@@ -127,7 +129,7 @@ public final class AdapterStore {
             // Another process has just stored the same.
             renew(target);
         }
-        sync(target.getParent());
+        sync(parent);
     }
 
     private boolean isSound(Path adapter, String digest) {

@@ -148,8 +148,8 @@ public final class CitationFinder {
         Set<String> topic = said.stream()
                 .filter(word -> word.content() && questionForms.contains(word.form()))
                 .map(Words.Word::form)
-                .filter(form ->
-                        windows.stream().anyMatch(window -> window.passageForms().contains(form)))
+                .filter(form -> windows.stream()
+                        .anyMatch(window -> window.passageForms().contains(form)))
                 .collect(Collectors.toSet());
         List<Window> onTopic = windows.stream()
                 .filter(window -> window.passageForms().containsAll(topic))

@@ -13,6 +13,16 @@ public final class Refusals {
         return Languages.isJapanese(question) ? JAPANESE : ENGLISH;
     }
 
+    /** Whether an answer says, in these words, that there is none. */
+    public static boolean isRefusal(String answer) {
+        String said = answer.strip();
+        return said.startsWith(withoutStop(ENGLISH)) || said.startsWith(withoutStop(JAPANESE));
+    }
+
+    private static String withoutStop(String sentence) {
+        return sentence.substring(0, sentence.length() - 1);
+    }
+
     /** With the closest passage as citation 1. */
     public static String withClosest(String question) {
         return Languages.isJapanese(question) ? JAPANESE_CLOSEST : ENGLISH_CLOSEST;

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
@@ -196,7 +197,7 @@ public class AdapterPublisher {
         change(key, adapter -> adapter.withDeletion(clock.instant()));
     }
 
-    private void change(AdapterKey key, UnaryOperator<@Nullable NamedAdapter> change) {
+    private void change(AdapterKey key, Function<NamedAdapter, @Nullable NamedAdapter> change) {
         if (registry.change(key, change).isEmpty()) {
             throw new UnknownAdapterNameException(key);
         }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -103,7 +104,7 @@ class AdapterRegistry {
      * @param change null: nothing is to be changed
      * @return as it is then
      */
-    Optional<NamedAdapter> change(AdapterKey key, UnaryOperator<@Nullable NamedAdapter> change) {
+    Optional<NamedAdapter> change(AdapterKey key, Function<NamedAdapter, @Nullable NamedAdapter> change) {
         return inTransaction(() -> {
             NamedAdapter before = lock(key);
             if (before == null || before.deleted()) {

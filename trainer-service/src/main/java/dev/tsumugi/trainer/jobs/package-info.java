@@ -1,4 +1,4 @@
-/** Training jobs and schedules, as far as they are built. */
+/** Training jobs and schedules: one at a time in each trainer, each once in a cluster, resumed after a crash. */
 @NullMarked
 package dev.tsumugi.trainer.jobs;
 

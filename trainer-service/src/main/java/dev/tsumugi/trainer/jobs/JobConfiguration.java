@@ -1,0 +1,50 @@
+package dev.tsumugi.trainer.jobs;
+
+import dev.tsumugi.platform.web.InternalClients;
+import dev.tsumugi.trainer.adapters.AdapterPublisher;
+import dev.tsumugi.trainer.adapters.CurrentAdapters;
+import dev.tsumugi.trainer.gate.GateProperties;
+import dev.tsumugi.trainer.sets.TrainingSets;
+import java.time.Duration;
+import javax.sql.DataSource;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import tools.jackson.databind.json.JsonMapper;
+
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties({TrainerProperties.class, GateProperties.class})
+class JobConfiguration {
+    private static final Duration SEARCH_LIMIT = Duration.ofSeconds(30);
+    private static final Duration LOOK_LIMIT = Duration.ofSeconds(2);
+
+    @Bean
+    Queues trainingQueues(
+            DataSource dataSource,
+            Jobs jobs,
+            JobStore store,
+            TrainingSets sets,
+            InternalClients clients,
+            AdapterPublisher publisher,
+            CurrentAdapters adapters,
+            TrainerProperties properties,
+            GateProperties margins,
+            JsonMapper json) {
+        JobRunner runner = new JobRunner(
+                store,
+                sets,
+                new Contexts(
+                        clients.client(properties.retrieverUrl().toString(), SEARCH_LIMIT),
+                        properties.retrievalWorkers(),
+                        sets::splitOfDocument),
+                new ServingLoad(
+                        clients.client(properties.generatorUrl().toString(), LOOK_LIMIT), properties.longestPause()),
+                new BaseModel(properties.model()),
+                publisher,
+                adapters,
+                properties,
+                margins,
+                json);
+        return new Queues(dataSource, runner, jobs::fire, properties);
+    }
+}

@@ -1,0 +1,342 @@
+package dev.tsumugi.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.tsumugi.embedded.EmbeddedPostgres;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.datasource.DriverManagerDataSource;
+import tools.jackson.databind.JsonNode;
+
+/** From examples to an adapter that answers, with a model that has learned nothing before. */
+class TrainingLoopIT {
+    private static final Duration LONG = Duration.ofMinutes(3);
+    private static final Set<String> FINISHED =
+            Set.of("PROMOTED", "REJECTED", "UNCHANGED", "REFUSED", "FAILED", "CANCELLED");
+    /** A model of two layers learns one word in some seconds; its replay loss means nothing. */
+    private static final Map<String, Object> QUICK = Map.of(
+            "rank",
+            8,
+            "learningRate",
+            0.01,
+            "warmUpSteps",
+            2,
+            "epochs",
+            6,
+            "microBatchTokens",
+            512,
+            "gradientAccumulation",
+            2,
+            "unanswerableShare",
+            0);
+
+    @TempDir
+    static Path folder;
+
+    private static String database;
+    private static RunningTrainer trainer;
+    private static RunningTrainer.StandIns others;
+
+    @BeforeAll
+    static void start() throws Exception {
+        database = EmbeddedPostgres.shared().createDatabase("training_loop_it");
+        others = new RunningTrainer.StandIns("""
+                {"hits": [{"documentId": "manual", "chunkId": "manual#0", "version": 1, "title": "", "heading": "",
+                  "text": "The lamp is blue.", "score": 1, "similarity": 0.9, "start": 0, "end": 17}],
+                 "indexGeneration": "g", "degraded": null}""");
+        trainer = start(Map.of());
+    }
+
+    private static RunningTrainer start(Map<String, Object> more) {
+        Map<String, Object> properties = new HashMap<>(Map.of(
+                "tsumugi.trainer.retriever-url",
+                others.url(),
+                "tsumugi.trainer.generator-url",
+                others.url(),
+                "tsumugi.trainer.gate.min-questions",
+                "10",
+                "tsumugi.trainer.gate.replay-margin",
+                "10"));
+        properties.putAll(more);
+        return new RunningTrainer(database, folder, properties);
+    }
+
+    @AfterAll
+    static void stop() {
+        trainer.close();
+        others.close();
+    }
+
+    @Test
+    void a_better_adapter_is_promoted_and_one_from_poisoned_examples_is_refused() throws Exception {
+        String tenant = "loop";
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "blue", "blue"));
+        JsonNode good = finished(tenant, startJob(tenant, Map.of("adapter", "lamps", "settings", QUICK)));
+        assertThat(good.get("state").stringValue()).as(good.toString()).isEqualTo("PROMOTED");
+        assertThat(good.get("message").stringValue()).contains("answers clearly better", "It answers from now on");
+        assertThat(good.get("forecast").get("base").longValue()).isPositive();
+        List<JsonNode> losses = good.get("losses").get("train").valueStream().toList();
+        assertThat(losses).hasSizeGreaterThan(10);
+        assertThat(losses.getLast().get("loss").doubleValue())
+                .isLessThan(0.5 * losses.getFirst().get("loss").doubleValue());
+        assertThat(good.get("losses").get("validation")).isNotEmpty();
+        JsonNode scores = good.get("report").get("candidate");
+        assertThat(scores.get("f1").doubleValue()).isGreaterThan(0.9);
+        assertThat(good.get("report").get("champion").get("f1").doubleValue()).isLessThan(0.1);
+        assertThat(good.get("champion").stringValue()).isEqualTo("bare model");
+        String digest = good.get("candidate").stringValue();
+        assertThat(trainer.get("/internal/adapters", tenant).toString()).contains(digest);
+
+        // Everything that may be learned says something wrong now; what is held out was taken down before.
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "pink", "pink"));
+        JsonNode bad = finished(tenant, startJob(tenant, Map.of("adapter", "lamps", "settings", QUICK)));
+        assertThat(bad.get("state").stringValue()).as(bad.toString()).isEqualTo("REJECTED");
+        assertThat(bad.get("message").stringValue()).contains("It answers worse");
+        assertThat(bad.get("champion").stringValue()).isEqualTo("lamps@" + digest);
+        assertThat(bad.get("candidate").isNull()).isTrue();
+        assertThat(trainer.get("/internal/adapters", tenant).toString()).contains(digest);
+        assertThat(bad.get("report").get("samples")).isNotEmpty();
+    }
+
+    @Test
+    void an_example_without_contexts_gets_them_from_the_retriever_and_training_waits_for_those_who_ask()
+            throws Exception {
+        String tenant = "retrieved";
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 60; i++) {
+            lines.append(RunningTrainer.JSON.writeValueAsString(
+                            Map.of("question", "Which colour has the lamp in room " + i + "?", "answer", "blue")))
+                    .append('\n');
+        }
+        trainer.post(200, "/internal/training/examples", tenant, lines.toString());
+        int searches = others.searches;
+        others.running = 1;
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("maxSteps", 3);
+        String id = startJob(tenant, Map.of("settings", settings));
+        JsonNode job = finished(tenant, id);
+        others.running = 0;
+        assertThat(job.get("state").stringValue()).as(job.toString()).isIn("PROMOTED", "REJECTED");
+        assertThat(others.searches - searches).isEqualTo(60);
+        assertThat(job.get("losses").get("train")).hasSize(3);
+        assertThat(others.looks).isPositive();
+        assertThat(trainer.call("GET", "/internal/training/jobs/" + id, "another", null)
+                        .statusCode())
+                .isEqualTo(404);
+    }
+
+    @Test
+    void a_job_whose_trainer_stops_goes_on_in_another_one_where_it_stood() throws Exception {
+        String tenant = "resumed";
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "blue", "blue"));
+        trainer.close();
+        RunningTrainer first = start(Map.of());
+        String id;
+        int stepsBefore;
+        try {
+            Map<String, Object> settings = new HashMap<>(QUICK);
+            settings.put("epochs", 30);
+            settings.put("evaluateEverySteps", 5);
+            id = first.post(202, "/internal/training/jobs", tenant, Map.of("settings", settings))
+                    .get("id")
+                    .stringValue();
+            await().atMost(LONG)
+                    .until(() -> first.get("/internal/training/jobs/" + id, tenant)
+                                    .get("losses")
+                                    .get("train")
+                                    .size()
+                            >= 12);
+            first.call("DELETE", "/internal/training/examples/none", tenant, null);
+        } finally {
+            first.close();
+        }
+        trainer = start(Map.of());
+        JsonNode between = trainer.get("/internal/training/jobs/" + id, tenant);
+        stepsBefore = between.get("losses").get("train").size();
+        JsonNode job = finished(tenant, id);
+        assertThat(job.get("state").stringValue()).as(job.toString()).isIn("PROMOTED", "REJECTED");
+        assertThat(job.get("attempts").intValue()).isEqualTo(2);
+        List<Integer> steps = job.get("losses")
+                .get("train")
+                .valueStream()
+                .map(point -> point.get("step").intValue())
+                .toList();
+        assertThat(steps).hasSizeGreaterThan(stepsBefore).doesNotHaveDuplicates();
+        assertThat(steps.getFirst()).isEqualTo(1);
+        assertThat(steps.getLast()).isEqualTo(steps.size());
+    }
+
+    @Test
+    void a_job_of_a_dead_trainer_is_taken_over() throws Exception {
+        String tenant = "dead";
+        JdbcTemplate jdbc = jdbc();
+        String id = jdbc.queryForObject("""
+                INSERT INTO trainer.jobs (tenant, adapter, state, priority, settings, attempts)
+                VALUES ('dead', 'x', 'TRAINING', 0, '{}', 1) RETURNING id::text""", String.class);
+        jdbc.update("""
+                INSERT INTO trainer.job_queue (task_name, task_instance, execution_time, picked, picked_by, last_heartbeat, version, priority)
+                VALUES ('training-job', ?, now() - interval '1 hour', true, 'gone', now() - interval '1 hour', 1, 0)""", tenant + "/" + id);
+        JsonNode job = finished(tenant, id);
+        assertThat(job.get("attempts").intValue()).isEqualTo(2);
+        assertThat(job.get("state").stringValue()).isEqualTo("REFUSED");
+        assertThat(job.get("message").stringValue()).contains("no training examples");
+    }
+
+    @Test
+    void a_job_that_runs_and_one_that_waits_are_cancelled_and_the_higher_priority_goes_first() throws Exception {
+        String tenant = "cancelled";
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "blue", "blue"));
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("epochs", 5000);
+        String runs = startJob(tenant, Map.of("settings", settings));
+        await().atMost(LONG)
+                .until(() -> !job(tenant, runs).get("losses").get("train").isEmpty());
+        String low = startJob(tenant, Map.of("settings", settings, "priority", -5));
+        String high = startJob(tenant, Map.of("settings", settings, "priority", 5));
+        String waits = startJob(tenant, Map.of("settings", settings, "priority", 7));
+        RunningTrainer.json(202, trainer.call("DELETE", "/internal/training/jobs/" + waits, tenant, null));
+        assertThat(job(tenant, waits).get("state").stringValue()).isEqualTo("CANCELLED");
+        trainer.call("DELETE", "/internal/training/jobs/" + runs, tenant, null);
+        assertThat(finished(tenant, runs).get("state").stringValue()).isEqualTo("CANCELLED");
+        await().atMost(LONG)
+                .until(() -> !job(tenant, high).get("state").stringValue().equals("QUEUED"));
+        assertThat(job(tenant, low).get("state").stringValue()).isEqualTo("QUEUED");
+        trainer.call("DELETE", "/internal/training/jobs/" + low, tenant, null);
+        trainer.call("DELETE", "/internal/training/jobs/" + high, tenant, null);
+        assertThat(finished(tenant, high).get("state").stringValue()).isEqualTo("CANCELLED");
+    }
+
+    @Test
+    void a_schedule_makes_a_job_at_its_time_and_none_that_would_learn_nothing_new() throws Exception {
+        String tenant = "scheduled";
+        trainer.post(200, "/internal/training/examples", tenant, examples(60, "blue", "blue"));
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("maxSteps", 2);
+        JsonNode schedule = trainer.post(
+                201,
+                "/internal/training/schedules",
+                tenant,
+                Map.of(
+                        "name",
+                        "nightly",
+                        "cron",
+                        "0 3 * * *",
+                        "zone",
+                        "Asia/Tokyo",
+                        "adapter",
+                        "n",
+                        "settings",
+                        settings));
+        assertThat(schedule.get("next").stringValue()).endsWith("T18:00:00Z");
+        assertThat(finished(tenant, fire(tenant)).get("state").stringValue()).isIn("PROMOTED", "REJECTED");
+        assertThat(finished(tenant, fire(tenant)).get("state").stringValue()).isEqualTo("UNCHANGED");
+        trainer.post(
+                200,
+                "/internal/training/examples",
+                tenant,
+                "{\"question\": \"new?\", \"answer\": \"blue\", \"context\": \"It is blue.\"}");
+        assertThat(finished(tenant, fire(tenant)).get("state").stringValue()).isIn("PROMOTED", "REJECTED");
+        assertThat(trainer.call("DELETE", "/internal/training/schedules/nightly", tenant, null)
+                        .statusCode())
+                .isEqualTo(204);
+        assertThat(trainer.get("/internal/training/schedules", tenant).get("schedules"))
+                .isEmpty();
+    }
+
+    @Test
+    void what_cannot_be_trained_is_refused_with_what_to_mend() throws Exception {
+        String tenant = "refused";
+        for (Object body : List.of(
+                Map.of("adapter", "../up"),
+                Map.of("settings", Map.of("rank", 0)),
+                Map.of("settings", Map.of("optimizer", "sgd")),
+                Map.of("settings", Map.of("unanswerableShare", 1.5)),
+                Map.of("priority", 1000))) {
+            JsonNode problem = trainer.post(400, "/internal/training/jobs", tenant, body);
+            assertThat(problem.get("type").stringValue()).endsWith("-invalid");
+        }
+        for (String cron : List.of("* * * *", "0 0 3 * * *", "61 * * * *")) {
+            assertThat(trainer.post(400, "/internal/training/schedules", tenant, Map.of("cron", cron))
+                            .get("detail")
+                            .stringValue())
+                    .contains("cron");
+        }
+        trainer.post(200, "/internal/training/examples", tenant, examples(60, "blue", "blue"));
+        JsonNode job =
+                finished(tenant, startJob(tenant, Map.of("settings", Map.of("targets", List.of("no_such_layer")))));
+        assertThat(job.get("state").stringValue()).isEqualTo("REFUSED");
+        assertThat(job.get("message").stringValue()).contains("no_such_layer");
+    }
+
+    private static String startJob(String tenant, Map<String, Object> body) throws Exception {
+        return trainer.post(202, "/internal/training/jobs", tenant, body)
+                .get("id")
+                .stringValue();
+    }
+
+    /** Lets the time of the schedule come now; returns its job. */
+    private static String fire(String tenant) throws Exception {
+        JsonNode before = trainer.get("/internal/training/schedules", tenant)
+                .get("schedules")
+                .get(0)
+                .path("lastJob");
+        jdbc().update(
+                        "UPDATE trainer.schedule_queue SET execution_time = now() WHERE task_instance = ?",
+                        tenant + "/nightly");
+        await().atMost(LONG).until(() -> {
+            JsonNode now = trainer.get("/internal/training/schedules", tenant)
+                    .get("schedules")
+                    .get(0)
+                    .path("lastJob");
+            return now.isString() && !now.equals(before);
+        });
+        return trainer.get("/internal/training/schedules", tenant)
+                .get("schedules")
+                .get(0)
+                .get("lastJob")
+                .stringValue();
+    }
+
+    private static JsonNode job(String tenant, String id) throws Exception {
+        return trainer.get("/internal/training/jobs/" + id, tenant);
+    }
+
+    private static JsonNode finished(String tenant, String id) throws Exception {
+        await().atMost(LONG)
+                .until(() -> FINISHED.contains(job(tenant, id).get("state").stringValue()));
+        return job(tenant, id);
+    }
+
+    private static JdbcTemplate jdbc() {
+        EmbeddedPostgres postgres = EmbeddedPostgres.shared();
+        return new JdbcTemplate(new DriverManagerDataSource(database, postgres.username(), postgres.password()));
+    }
+
+    /** Every object has a document of its own. */
+    private static String examples(int count, String colour, String answer) {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < count; i++) {
+            lines.append(RunningTrainer.JSON.writeValueAsString(Map.of(
+                            "id",
+                            "lamp-" + i,
+                            "question",
+                            "Which colour has lamp " + i + "?",
+                            "contexts",
+                            List.of(Map.of("text", "Lamp " + i + " is " + colour + ".", "documentId", "lamp-" + i)),
+                            "answer",
+                            answer)))
+                    .append('\n');
+        }
+        return lines.toString();
+    }
+}
