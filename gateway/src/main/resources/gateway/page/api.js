@@ -100,6 +100,14 @@ export async function giveFeedback(question, response, rating) {
   await send('POST', '/api/v1/feedback', { question, answer, rating, citations, provenance });
 }
 
+export async function listTrainingJobs(limit) {
+  return (await send('GET', `/api/v1/training/jobs?${new URLSearchParams({ limit })}`)).json();
+}
+
+export async function getTrainingJob(id) {
+  return (await send('GET', `/api/v1/training/jobs/${encodeURIComponent(id)}`)).json();
+}
+
 /** Uploads one file; fetch cannot report progress, so this is an XMLHttpRequest. */
 export function uploadFile(file, onProgress) {
   return new Promise((resolve, reject) => {

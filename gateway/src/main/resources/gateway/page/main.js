@@ -5,12 +5,14 @@ import { startAsking, stopAsking } from './ask.js';
 import { refresh, startDocuments, stopRefreshing } from './documents.js';
 import { startPassages } from './passage.js';
 import { fillTexts, text } from './texts.js';
+import { refreshTraining, stopTraining } from './training.js';
 
 const element = (id) => document.getElementById(id);
 
 function showGate(message) {
   stopRefreshing();
   stopAsking();
+  stopTraining();
   for (const dialog of document.querySelectorAll('dialog[open]')) {
     dialog.close();
   }
@@ -28,6 +30,7 @@ function showDesk() {
   element('sign-out').hidden = false;
   element('question').focus();
   refresh();
+  refreshTraining();
 }
 
 async function enterWith(value) {

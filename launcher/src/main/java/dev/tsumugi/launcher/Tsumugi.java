@@ -10,6 +10,7 @@ import dev.tsumugi.launcher.command.ModelsCommand;
 import dev.tsumugi.launcher.command.SearchCommand;
 import dev.tsumugi.launcher.command.StatusCommand;
 import dev.tsumugi.launcher.command.StopCommand;
+import dev.tsumugi.launcher.command.TrainCommand;
 import dev.tsumugi.launcher.command.UpCommand;
 import dev.tsumugi.launcher.terminal.Output;
 import java.io.PrintWriter;
@@ -42,6 +43,7 @@ import picocli.CommandLine.Command;
             IngestCommand.class,
             SearchCommand.class,
             AskCommand.class,
+            TrainCommand.class,
             ModelsCommand.class,
             DoctorCommand.class,
             FetchCommand.class

@@ -14,6 +14,7 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.StreamingHttpOutputMessage;
 import org.springframework.http.client.ClientHttpResponse;
+import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RequestMethod;
 import org.springframework.web.bind.annotation.RestController;
@@ -41,6 +42,11 @@ class TrainerController {
             path = "/api/v1/feedback",
             method = {RequestMethod.GET, RequestMethod.POST})
     void feedback(HttpServletRequest request, HttpServletResponse response, Caller caller) {
+        passOn(request, response, caller);
+    }
+
+    @PostMapping({"/api/v1/feedback/{id}/approve", "/api/v1/feedback/{id}/reject"})
+    void review(HttpServletRequest request, HttpServletResponse response, Caller caller) {
         passOn(request, response, caller);
     }
 

@@ -122,6 +122,30 @@ public final class GatewayClient {
         return read(send(request("/v1/models").GET()), JsonNode.class);
     }
 
+    JsonNode getJson(String path) {
+        return read(send(request(path).GET()), JsonNode.class);
+    }
+
+    JsonNode postJson(String path, Object body) {
+        return read(send(post(path, body)), JsonNode.class);
+    }
+
+    JsonNode postFile(String path, Path file) {
+        try {
+            return read(
+                    send(request(path)
+                            .header("Content-Type", "application/octet-stream")
+                            .POST(BodyPublishers.ofFile(file))),
+                    JsonNode.class);
+        } catch (IOException e) {
+            throw new GatewayException(0, "Cannot read " + file + ": " + e, e);
+        }
+    }
+
+    void delete(String path) {
+        send(request(path).DELETE());
+    }
+
     private HttpRequest.Builder post(String path, Object body) {
         return request(path)
                 .header("Content-Type", "application/json")

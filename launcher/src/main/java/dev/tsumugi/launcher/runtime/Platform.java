@@ -177,6 +177,7 @@ public final class Platform implements AutoCloseable {
         settings.put("TSUMUGI_INTERNAL_TOKEN", home.internalToken());
         settings.put("TSUMUGI_BLOBS", home.blobs());
         settings.put("TSUMUGI_ADAPTERS", home.adapters());
+        settings.put("TSUMUGI_TRAINING", home.training());
         settings.put("TSUMUGI_MODEL", model);
         settings.put("TSUMUGI_ADMIN_KEY_FILE", home.adminKeyFile());
         settings.put("TSUMUGI_CACHE", Downloads.defaultCache());

@@ -42,7 +42,7 @@ public record StateFolder(Path path) {
                 boolean root = Files.getOwner(path).getName().equals("root");
                 setMode(path, root ? "rwxr-xr-x" : "rwx------");
             }
-            for (Path folder : new Path[] {logs(), run(), blobs(), adapters(), kafka()}) {
+            for (Path folder : new Path[] {logs(), run(), blobs(), adapters(), training(), kafka()}) {
                 if (!Files.exists(folder)) {
                     Files.createDirectories(folder);
                     setMode(folder, "rwx------");
@@ -70,6 +70,11 @@ public record StateFolder(Path path) {
 
     public Path adapters() {
         return path.resolve("adapters");
+    }
+
+    /** Checkpoints of training. */
+    public Path training() {
+        return path.resolve("training");
     }
 
     public Path kafka() {
