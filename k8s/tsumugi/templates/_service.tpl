@@ -85,7 +85,7 @@ spec:
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
             - {name: data, mountPath: /data}
-            {{- if eq .component "generator" }}
+            {{- if has .component (list "generator" "trainer") }}
             - {name: model, mountPath: /models, readOnly: true}
             {{- end }}
             {{- if eq .component "gateway" }}
@@ -104,7 +104,7 @@ spec:
           {{- else }}
           emptyDir: {}
           {{- end }}
-        {{- if eq .component "generator" }}
+        {{- if has .component (list "generator" "trainer") }}
         - name: model
           {{- if $v.model.existingClaim }}
           persistentVolumeClaim: {claimName: {{ $v.model.existingClaim }}, readOnly: true}
@@ -173,8 +173,9 @@ spec:
 {{- end }}
 {{- if eq .component "trainer" }}
 - {name: TSUMUGI_ADAPTERS, value: /data/adapters}
+- {name: TSUMUGI_TRAINING, value: /data/training}
 {{- end }}
-{{- if eq .component "generator" }}
+{{- if has .component (list "generator" "trainer") }}
 - {name: TSUMUGI_MODEL, value: {{ printf "/models/%s" $v.model.path | quote }}}
 - {name: TSUMUGI_BACKEND, value: {{ $v.model.backend | quote }}}
 {{- end }}
