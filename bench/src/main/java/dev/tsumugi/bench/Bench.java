@@ -17,8 +17,9 @@ import picocli.CommandLine.Parameters;
         description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
         footer = {
             "",
-            "NAME is one of: engine, training (no platform needed), ingest, search, ask, memory, platform (the last four).",
-            "All but engine and training need a platform: ./tsumugi up --detach"
+            "NAME is one of: engine, training, reader (no platform needed), ingest, search, ask, memory, platform (the last",
+            "four). reader trains the adapter grounded-reader with --data, --validation and --folder, and measures it.",
+            "All but the first three need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
     @Parameters(paramLabel = "NAME", description = "what to measure")
@@ -32,13 +33,13 @@ public final class Bench implements Runnable {
 
     @Option(
             names = "--model",
-            description = "engine, training: a GGUF file or model folder (default: the catalogue's small model)")
+            description = "engine, training, reader: a GGUF file or model folder (default: the catalogue's small model)")
     private @Nullable Path model;
 
-    @Option(names = "--backend", defaultValue = "auto", description = "engine, training: auto, vector, onednn; engine also reference")
+    @Option(names = "--backend", defaultValue = "auto", description = "engine, training, reader: auto, vector, onednn; engine also reference")
     private String backend = "auto";
 
-    @Option(names = "--threads", description = "engine, training: default all processors")
+    @Option(names = "--threads", description = "engine, training, reader: default all processors")
     private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(
@@ -51,6 +52,27 @@ public final class Bench implements Runnable {
             defaultValue = "",
             description = "engine: only figures whose name this regular expression finds, such as 'prefill|decode'")
     private Pattern figures = Pattern.compile("");
+
+    @Option(names = "--data", description = "reader: questions to train on, in the format of SQuAD 2.0")
+    private @Nullable Path data;
+
+    @Option(names = "--validation", description = "reader: questions to measure on, of other documents")
+    private @Nullable Path validation;
+
+    @Option(names = "--folder", description = "reader: for checkpoints and the adapter")
+    private @Nullable Path folder;
+
+    @Option(
+            names = "--examples",
+            defaultValue = "3400",
+            description = "reader: questions to train on, at most (default ${DEFAULT-VALUE})")
+    private int examples;
+
+    @Option(
+            names = "--questions",
+            defaultValue = "400",
+            description = "reader: questions to measure on, at most (default ${DEFAULT-VALUE})")
+    private int questions;
 
     @Option(names = "--svg", description = "also draw the figures into this file")
     private @Nullable Path svg;
@@ -94,6 +116,14 @@ public final class Bench implements Runnable {
         }
         if (name.equals("training")) {
             chosen.add(new TrainingSuite(model, backend, threads));
+            return chosen;
+        }
+        if (name.equals("reader")) {
+            if (data == null || validation == null || folder == null) {
+                throw new CommandLine.ParameterException(
+                        new CommandLine(this), "reader needs --data, --validation and --folder");
+            }
+            chosen.add(new ReaderSuite(model, backend, threads, data, validation, folder, examples, questions));
             return chosen;
         }
         boolean all = name.equals("platform");

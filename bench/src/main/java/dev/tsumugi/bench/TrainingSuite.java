@@ -61,7 +61,8 @@ final class TrainingSuite implements Suite {
                 "--enable-native-access=ALL-UNNAMED",
                 "-Xlog:disable",
                 "-XX:+UseSerialGC",
-                "-Xmx256m",
+                "-Xmx96m",
+                "-Xmn16m",
                 "-cp",
                 System.getProperty("java.class.path"),
                 TrainingProcess.class.getName()));
