@@ -49,6 +49,7 @@ final class RunningTrainer implements AutoCloseable {
         all.put("tsumugi.trainer.threads", "1");
         all.put("tsumugi.trainer.work", folder.resolve("work"));
         all.put("tsumugi.trainer.adapters.store", folder.resolve("adapters"));
+        all.put("tsumugi.trainer.longest-pause", "200ms");
         all.put("tsumugi.trainer.polling", "200ms");
         all.put("tsumugi.trainer.heartbeat", "1s");
         all.putAll(properties);

@@ -254,6 +254,33 @@ class TrainingLoopIT {
     }
 
     @Test
+    void a_sweep_halves_its_settings_by_validation_loss_and_trains_with_the_best() throws Exception {
+        String tenant = "sweep";
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "blue", "blue"));
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("maxSteps", 30);
+        settings.remove("rank");
+        settings.remove("learningRate");
+        settings.put("sweep", Map.of("ranks", List.of(2, 8), "learningRates", List.of(1e-6, 0.01), "firstSteps", 4));
+        JsonNode job = finished(tenant, startJob(tenant, Map.of("settings", settings)));
+        assertThat(job.get("state").stringValue()).as(job.toString()).isIn("PROMOTED", "REJECTED");
+        List<JsonNode> trials = job.get("trials").valueStream().toList();
+        assertThat(trials).hasSize(6);
+        assertThat(trials.subList(0, 4)).allMatch(trial -> trial.get("steps").intValue() == 4);
+        assertThat(trials.subList(4, 6))
+                .allMatch(trial -> trial.get("steps").intValue() == 8
+                        && trial.get("learningRate").doubleValue() == 0.01);
+        assertThat(trials.get(0).get("trainableParameters").longValue())
+                .isLessThan(trials.get(2).get("trainableParameters").longValue());
+        assertThat(job.get("losses").get("train")).hasSize(30);
+        assertThat(job.get("notes").toString()).contains("best settings of the sweep", "0.01");
+
+        for (Object sweep : List.of(Map.of(), Map.of("ranks", List.of(0, 8)), Map.of("bases", List.of("fp8", "nf4")))) {
+            trainer.post(400, "/internal/training/jobs", tenant, Map.of("settings", Map.of("sweep", sweep)));
+        }
+    }
+
+    @Test
     void what_cannot_be_trained_is_refused_with_what_to_mend() throws Exception {
         String tenant = "refused";
         for (Object body : List.of(

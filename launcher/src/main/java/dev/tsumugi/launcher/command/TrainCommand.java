@@ -20,6 +20,9 @@ import tools.jackson.databind.JsonNode;
             "Exit code 1 also when it is not better; the reasons are printed."
         })
 public final class TrainCommand extends Verb {
+    private static final Map<String, Object> SWEEP =
+            Map.of("ranks", List.of(4, 8, 16), "learningRates", List.of(1e-4, 3e-4, 1e-3));
+
     @Option(
             names = "--data",
             paramLabel = "FILE",
@@ -62,6 +65,11 @@ public final class TrainCommand extends Verb {
     @Nullable
     String base;
 
+    @Option(
+            names = "--sweep",
+            description = "Try several ranks and learning rates for a few steps first, and go on with the best.")
+    boolean sweep;
+
     @Override
     int run(Output output) {
         TrainingClient training = new TrainingClient(gateway());
@@ -96,6 +104,9 @@ public final class TrainCommand extends Verb {
         put(settings, "learningRate", learningRate);
         put(settings, "targets", targets);
         put(settings, "base", base);
+        if (sweep) {
+            settings.put("sweep", SWEEP);
+        }
         return settings;
     }
 

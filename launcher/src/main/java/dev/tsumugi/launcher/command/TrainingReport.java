@@ -88,6 +88,7 @@ final class TrainingReport {
     }
 
     private void conclude(JsonNode job) {
+        tellTrials(job.path("trials"));
         List<Double> losses = new ArrayList<>();
         job.path("losses")
                 .path("train")
@@ -125,6 +126,41 @@ final class TrainingReport {
             }
         }
         output.say(title() + " " + job.path("message").asString(""));
+    }
+
+    private void tellTrials(JsonNode trials) {
+        if (trials.isEmpty()) {
+            return;
+        }
+        output.say(String.format(
+                Locale.ROOT,
+                "%5s %5s %9s %-8s %6s %9s %12s  %s",
+                "round",
+                "rank",
+                "rate",
+                "base",
+                "steps",
+                "loss",
+                "parameters",
+                "targets"));
+        for (JsonNode trial : trials) {
+            output.say(String.format(
+                    Locale.ROOT,
+                    "%5d %5d %9.1e %-8s %6d %9s %,12d  %s",
+                    trial.path("round").asInt(),
+                    trial.path("rank").asInt(),
+                    trial.path("learningRate").asDouble(),
+                    trial.path("base").asString(""),
+                    trial.path("steps").asInt(),
+                    figure(trial.path("loss")),
+                    trial.path("trainableParameters").asLong(),
+                    String.join(
+                            ",",
+                            trial.path("targets")
+                                    .valueStream()
+                                    .map(JsonNode::asString)
+                                    .toList())));
+        }
     }
 
     private static String figure(JsonNode value) {

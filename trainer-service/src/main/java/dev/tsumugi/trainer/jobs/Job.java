@@ -15,6 +15,7 @@ import tools.jackson.databind.JsonNode;
  * @param schedule that made it
  * @param set what it trains on, once that is made
  * @param forecast of its memory, in bytes
+ * @param trials of a sweep, in their order
  * @param notes what was left out, and why
  * @param message why it ended as it did, in words
  * @param report of the gate
@@ -34,6 +35,7 @@ record Job(
         @Nullable JobProgress progress,
         @Nullable MemoryForecast forecast,
         List<String> notes,
+        List<Trial> trials,
         @Nullable String message,
         @Nullable JsonNode report,
         @Nullable String candidate,
@@ -62,6 +64,7 @@ record Job(
                 progress,
                 forecast,
                 notes,
+                trials,
                 message,
                 report,
                 candidate,

@@ -277,12 +277,24 @@ final class JobRunner {
         running.progress(JobState.TRAINING, JobProgress.of(0, 0));
         TrainingResources resources = new TrainingResources(
                 properties.backend(), properties.threads(), properties.memory().toBytes());
-        try (LoraTraining training =
-                LoraTraining.open(base.locate().path(), job.settings().training(), resources)) {
+        JobSettings settings = job.settings();
+        Sweep sweep = settings.sweep();
+        if (sweep != null) {
+            settings = new SweepRunner(store, base.locate().path(), resources)
+                    .choose(
+                            running,
+                            job,
+                            sweep,
+                            folder,
+                            training -> new SweepRunner.Data(
+                                    sequences(training, of(members, Split.TRAIN), new ArrayList<>()),
+                                    sequences(training, of(members, Split.VALIDATION), new ArrayList<>())));
+            notes.add("The best settings of the sweep are " + json.writeValueAsString(settings) + ".");
+        }
+        try (LoraTraining training = LoraTraining.open(base.locate().path(), settings.training(), resources)) {
             store.forecast(running.tenant(), running.id(), training.forecast());
-            ExamplePrompts prompts = new ExamplePrompts(training.text(), training.config());
-            List<TrainingSequence> learned = sequences(training, prompts, of(members, Split.TRAIN), notes);
-            List<TrainingSequence> chosenBy = sequences(training, prompts, of(members, Split.VALIDATION), notes);
+            List<TrainingSequence> learned = sequences(training, of(members, Split.TRAIN), notes);
+            List<TrainingSequence> chosenBy = sequences(training, of(members, Split.VALIDATION), notes);
             store.notes(running.tenant(), running.id(), notes);
             TrainingOutcome outcome =
                     training.run(learned, chosenBy, folder.resolve(CHECKPOINT), new Listener(running, notes));
@@ -294,7 +306,8 @@ final class JobRunner {
     }
 
     private static List<TrainingSequence> sequences(
-            LoraTraining training, ExamplePrompts prompts, List<SetMember> members, List<String> notes) {
+            LoraTraining training, List<SetMember> members, List<String> notes) {
+        ExamplePrompts prompts = new ExamplePrompts(training.text(), training.config());
         List<TrainingSequence> sequences = new ArrayList<>();
         int tooLong = 0;
         for (SetMember member : members) {

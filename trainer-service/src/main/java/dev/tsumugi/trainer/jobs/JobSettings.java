@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param learningRateSchedule {@code linear}, {@code cosine} or {@code polynomial}
  * @param unanswerableShare see {@link SetSettings}
  * @param passages retrieved for an example without contexts
+ * @param sweep settings that are tried first; the best of them take the place of those here
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record JobSettings(
@@ -39,10 +40,11 @@ record JobSettings(
         @Nullable Integer patience,
         @Nullable Long seed,
         @Nullable Double unanswerableShare,
-        @Nullable Integer passages) {
+        @Nullable Integer passages,
+        @Nullable Sweep sweep) {
     static final JobSettings DEFAULTS = new JobSettings(
             null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-            null, null, null);
+            null, null, null, null);
 
     private static final int USUAL_PASSAGES = 5;
     private static final int MAX_PASSAGES = 50;
@@ -55,9 +57,47 @@ record JobSettings(
             throw new IllegalArgumentException(e.getMessage(), e);
         }
         SetSettings unused = set();
+        if (sweep != null) {
+            try {
+                sweep.check(this);
+            } catch (TrainingRefusedException e) {
+                throw new IllegalArgumentException(e.getMessage(), e);
+            }
+        }
         if (passages() < 1 || passages() > MAX_PASSAGES) {
             throw new IllegalArgumentException("passages must be 1 to " + MAX_PASSAGES + ", but is " + passages());
         }
+    }
+
+    /** With one combination of a sweep in place of it. Alpha follows the rank unless it was given. */
+    JobSettings withTried(
+            @Nullable Integer triedRank,
+            @Nullable List<String> triedTargets,
+            @Nullable String triedBase,
+            @Nullable Double triedRate) {
+        return new JobSettings(
+                triedRank,
+                alpha != null || triedRank == null ? alpha : Double.valueOf(2.0 * triedRank),
+                rankStabilized,
+                dropout,
+                triedTargets,
+                triedBase,
+                optimizer,
+                triedRate,
+                learningRateSchedule,
+                warmUpSteps,
+                weightDecay,
+                labelSmoothing,
+                microBatchTokens,
+                gradientAccumulation,
+                epochs,
+                maxSteps,
+                evaluateEverySteps,
+                patience,
+                seed,
+                unanswerableShare,
+                passages,
+                null);
     }
 
     SetSettings set() {

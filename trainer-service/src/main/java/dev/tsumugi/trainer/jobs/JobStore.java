@@ -23,7 +23,7 @@ import tools.jackson.databind.json.JsonMapper;
 class JobStore {
     private static final int MOST_POINTS = 1000;
     private static final String COLUMNS = """
-            id, adapter, state, priority, settings, schedule, set_id, attempts, progress, forecast, notes, message, report,
+            id, adapter, state, priority, settings, schedule, set_id, attempts, progress, forecast, notes, trials, message, report,
             candidate, champion, created_at, started_at, finished_at""";
 
     private final JdbcClient jdbc;
@@ -125,6 +125,12 @@ class JobStore {
     void notes(String tenant, UUID id, List<String> notes) {
         jdbc.sql("UPDATE jobs SET notes = ?::jsonb WHERE tenant = ? AND id = ?")
                 .params(json.writeValueAsString(notes), tenant, id)
+                .update();
+    }
+
+    void trials(String tenant, UUID id, List<Trial> trials) {
+        jdbc.sql("UPDATE jobs SET trials = ?::jsonb WHERE tenant = ? AND id = ?")
+                .params(json.writeValueAsString(trials), tenant, id)
                 .update();
     }
 
@@ -230,6 +236,7 @@ class JobStore {
                 progress == null ? null : json.readValue(progress, JobProgress.class),
                 forecast == null ? null : json.readValue(forecast, MemoryForecast.class),
                 List.of(json.readValue(row.getString("notes"), String[].class)),
+                List.of(json.readValue(row.getString("trials"), Trial[].class)),
                 row.getString("message"),
                 report == null ? null : json.readTree(report),
                 row.getString("candidate"),
