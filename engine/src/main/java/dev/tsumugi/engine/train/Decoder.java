@@ -151,8 +151,10 @@ final class Decoder implements AutoCloseable {
         owned.add(head);
         float[] frequencies = RopeFrequencies.of(files);
         rotaryPairs = frequencies.length;
-        cosines = new float[capacity * rotaryPairs];
-        sines = new float[capacity * rotaryPairs];
+        // Sequences are no longer than the model's context, whatever a micro-batch holds.
+        int positions = config.contextLength() > 0 ? Math.min(capacity, config.contextLength()) : capacity;
+        cosines = new float[positions * rotaryPairs];
+        sines = new float[positions * rotaryPairs];
         for (int i = 0; i < cosines.length; i++) {
             float angle = i / rotaryPairs * frequencies[i % rotaryPairs];
             cosines[i] = (float) Math.cos(angle);

@@ -87,10 +87,10 @@ public record TrainingSettings(
         require(clipNorm >= 0 && Double.isFinite(clipNorm), "clip norm", clipNorm, "0 or more");
         require(labelSmoothing >= 0 && labelSmoothing < 1, "label smoothing", labelSmoothing, "0 to below 1");
         require(
-                microBatchTokens >= 8 && microBatchTokens <= 1 << 20,
+                microBatchTokens >= 8 && microBatchTokens <= 1 << 16,
                 "micro-batch tokens",
                 microBatchTokens,
-                "8 to 1048576");
+                "8 to 65536");
         require(
                 gradientAccumulation >= 1 && gradientAccumulation <= 1 << 16,
                 "gradient accumulation",
