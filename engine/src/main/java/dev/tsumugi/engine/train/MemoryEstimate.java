@@ -30,7 +30,8 @@ final class MemoryEstimate {
         long trainable = shape.trainable(settings);
         boolean bytes = settings.optimizer() == OptimizerKind.PAGED_ADAMW_8BIT;
         int capacity = LoraTraining.capacity(files.config(), settings);
-        boolean headNorms = files.tensor("model.layers.0.self_attn.q_norm.weight").isPresent();
+        boolean headNorms =
+                files.tensor("model.layers.0.self_attn.q_norm.weight").isPresent();
         long perToken = Decoder.bytesPerToken(files.config(), shape, loraShape(), headNorms, computesTwice);
         return new MemoryForecast(
                 base(),
