@@ -1,6 +1,7 @@
 package dev.tsumugi.launcher;
 
 import dev.tsumugi.launcher.client.GatewayException;
+import dev.tsumugi.launcher.command.AdaptersCommand;
 import dev.tsumugi.launcher.command.AskCommand;
 import dev.tsumugi.launcher.command.DemoCommand;
 import dev.tsumugi.launcher.command.DoctorCommand;
@@ -45,6 +46,7 @@ import picocli.CommandLine.Command;
             AskCommand.class,
             TrainCommand.class,
             ModelsCommand.class,
+            AdaptersCommand.class,
             DoctorCommand.class,
             FetchCommand.class
         })

@@ -9,6 +9,7 @@ import dev.tsumugi.engine.serve.GenerationException;
 import dev.tsumugi.engine.serve.GenerationRequest;
 import dev.tsumugi.engine.serve.GenerationResult;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
+import dev.tsumugi.generator.model.AdapterNames;
 import dev.tsumugi.generator.model.ServedModel;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -40,28 +41,35 @@ final class AdapterStaging {
     /**
      * Loads an adapter and tries it; one that answers already is not tried again.
      *
+     * @return keeps it until a name stands for it
      * @throws AdapterRefusedException when it cannot be used; nothing of it stays in memory then
      * @throws IOException when the store cannot be read now, or has not got it yet
      */
-    void stage(String digest, String baseDigest) throws IOException {
+    AdapterNames.Hold stage(String digest, String baseDigest) throws IOException {
         requireBase(baseDigest);
-        if (served.adapters().isNamed(digest)) {
-            return;
+        boolean tried = served.adapters().isNamed(digest);
+        AdapterNames.Hold hold = served.adapters().keep(digest);
+        boolean sound = false;
+        try {
+            if (!tried) {
+                load(digest);
+                probe(digest);
+            }
+            sound = true;
+            return hold;
+        } finally {
+            if (!sound) {
+                hold.close();
+            }
         }
+    }
+
+    private void load(String digest) throws IOException {
         try (AdapterSource.Opened opened = source.open(digest)) {
             try {
                 served.engine().adapters().load(opened.folder(), digest);
             } catch (ModelFileException | AdapterLimitException e) {
                 throw refused(opened.folder(), e);
-            }
-        }
-        boolean sound = false;
-        try {
-            probe(digest);
-            sound = true;
-        } finally {
-            if (!sound) {
-                served.adapters().unloadUnnamed(digest);
             }
         }
     }

@@ -90,16 +90,18 @@ final class AdapterSwaps {
         long begin = nanos.getAsLong();
         one.refused = registration.digest();
         try {
-            staging.stage(registration.digest(), registration.baseDigest());
-            names.put(named(key, registration, null));
+            try (AdapterNames.Hold _ = staging.stage(registration.digest(), registration.baseDigest())) {
+                names.put(named(key, registration, null));
+            }
             AdapterRegistration.Canary canary = registration.canary();
             if (canary != null && !one.canaryFailed) {
                 one.refused = canary.digest();
-                staging.stage(canary.digest(), canary.baseDigest());
-                names.put(named(
-                        key,
-                        registration,
-                        new AdapterNames.Canary(canary.digest(), canary.percent(), new CanaryHealth())));
+                try (AdapterNames.Hold _ = staging.stage(canary.digest(), canary.baseDigest())) {
+                    names.put(named(
+                            key,
+                            registration,
+                            new AdapterNames.Canary(canary.digest(), canary.percent(), new CanaryHealth())));
+                }
             }
             one.done = true;
             one.refused = null;

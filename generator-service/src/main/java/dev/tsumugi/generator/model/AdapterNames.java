@@ -1,31 +1,28 @@
 package dev.tsumugi.generator.model;
 
 import dev.tsumugi.contracts.AdapterKey;
-import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.adapter.AdapterSlots;
-import dev.tsumugi.engine.adapter.UnknownAdapterException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.Supplier;
-import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Names of adapters, each a pointer to the loaded adapter that it stands for now. Readers see one state or the next, and what they hold stays
- * in memory until they give it back. Safe for use by many threads.
+ * loaded until they give it back. Safe for use by many threads.
  */
 public final class AdapterNames {
-    /** A reader that finds what it read unloaded reads again; the name points elsewhere by then. */
-    private static final int MOST_ATTEMPTS = 1000;
-
     private final AdapterSlots slots;
+    /** How many hold each adapter. One that is held is not unloaded, for its holder may be about to submit a request. */
+    private final Map<String, Integer> holds = new HashMap<>();
+
     private volatile Map<AdapterKey, Named> names = Map.of();
 
     AdapterNames(AdapterSlots slots) {
@@ -75,7 +72,7 @@ public final class AdapterNames {
         Map<AdapterKey, Named> changed = new HashMap<>(names);
         Named before = changed.put(named.key(), named);
         names = Map.copyOf(changed);
-        unloadUnnamed(before);
+        unloadUnneeded(before);
     }
 
     /** Forgets a name. */
@@ -83,19 +80,50 @@ public final class AdapterNames {
         Map<AdapterKey, Named> changed = new HashMap<>(names);
         Named before = changed.remove(key);
         names = Map.copyOf(changed);
-        unloadUnnamed(before);
+        unloadUnneeded(before);
     }
 
-    private void unloadUnnamed(@Nullable Named before) {
+    private void unloadUnneeded(@Nullable Named before) {
         if (before != null) {
-            before.digests().forEach(this::unloadUnnamed);
+            before.digests().forEach(this::unloadUnneeded);
         }
     }
 
-    /** Unloads an adapter unless a name stands for it. */
-    public synchronized void unloadUnnamed(String digest) {
-        if (!isNamed(digest)) {
+    private void unloadUnneeded(String digest) {
+        if (!isNamed(digest) && !holds.containsKey(digest)) {
             slots.unload(digest);
+        }
+    }
+
+    /** Keeps an adapter loaded, whether or not a name stands for it, until the hold is closed; it may be loaded after this. */
+    public synchronized Hold keep(String digest) {
+        holds.merge(digest, 1, Integer::sum);
+        return new Hold(digest);
+    }
+
+    /** One reason for an adapter to stay. */
+    public final class Hold implements AutoCloseable {
+        private final String digest;
+        private boolean closed;
+
+        private Hold(String digest) {
+            this.digest = digest;
+        }
+
+        public String digest() {
+            return digest;
+        }
+
+        /** A second call does nothing. Requests that were submitted meanwhile go on. */
+        @Override
+        public void close() {
+            synchronized (AdapterNames.this) {
+                if (!closed) {
+                    closed = true;
+                    holds.computeIfPresent(digest, (unused, count) -> count == 1 ? null : count - 1);
+                    unloadUnneeded(digest);
+                }
+            }
         }
     }
 
@@ -123,57 +151,36 @@ public final class AdapterNames {
      *
      * @param text of the request, which decides whether a canary answers it
      */
-    @Nullable
-    HeldAdapter hold(String tenant, String name, String text) {
+    synchronized @Nullable HeldAdapter hold(String tenant, String name, String text) {
         AdapterKey own;
         try {
             own = new AdapterKey(tenant, name);
         } catch (IllegalArgumentException e) {
             return null;
         }
-        return hold(
-                () -> {
-                    Map<AdapterKey, Named> now = names;
-                    Named named = now.get(own);
-                    return named == null ? now.get(AdapterKey.shared(name)) : named;
-                },
-                text);
+        Named named = names.get(own);
+        return hold(named == null ? names.get(AdapterKey.shared(name)) : named, text);
     }
 
     /** Holds what answers the tenant where no adapter is named: its own promoted one, else that of all; null when there is neither. */
-    @Nullable
-    HeldAdapter holdPromoted(String tenant, String text) {
-        return hold(
-                () -> Stream.of(tenant, "")
-                        .flatMap(owner -> promoted(owner).stream())
-                        .findFirst()
-                        .orElse(null),
-                text);
+    synchronized @Nullable HeldAdapter holdPromoted(String tenant, String text) {
+        return hold(promoted(tenant).or(() -> promoted("")).orElse(null), text);
     }
 
-    private java.util.Optional<Named> promoted(String tenant) {
+    private Optional<Named> promoted(String tenant) {
         return names.values().stream()
                 .filter(named -> named.promoted() && named.key().tenant().equals(tenant))
                 .max(Comparator.comparing(Named::since));
     }
 
-    private @Nullable HeldAdapter hold(Supplier<@Nullable Named> reader, String text) {
-        for (int attempt = 1; ; attempt++) {
-            Named named = reader.get();
-            if (named == null) {
-                return null;
-            }
-            Canary canary = named.canary();
-            boolean onTrial = canary != null && canary.answers(text);
-            try {
-                AdapterLease lease = slots.acquire(onTrial ? canary.digest() : named.digest());
-                return new HeldAdapter(named.key().name(), lease, onTrial ? canary.health() : null);
-            } catch (UnknownAdapterException e) {
-                if (attempt == MOST_ATTEMPTS) {
-                    throw e;
-                }
-            }
+    private @Nullable HeldAdapter hold(@Nullable Named named, String text) {
+        if (named == null) {
+            return null;
         }
+        Canary canary = named.canary();
+        return canary != null && canary.answers(text)
+                ? new HeldAdapter(named.key().name(), keep(canary.digest()), canary.health())
+                : new HeldAdapter(named.key().name(), keep(named.digest()), null);
     }
 
     /** Takes the canary from a name, if it is this one. */

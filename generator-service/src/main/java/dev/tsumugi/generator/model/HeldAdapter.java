@@ -1,18 +1,17 @@
 package dev.tsumugi.generator.model;
 
-import dev.tsumugi.engine.adapter.AdapterLease;
 import org.jspecify.annotations.Nullable;
 
-/** The adapter of one request, which stays in memory, whatever its name stands for meanwhile, until this is closed. */
+/** The adapter of one request, which stays loaded, whatever its name stands for meanwhile, until this is closed. */
 final class HeldAdapter implements AutoCloseable {
     private final String name;
-    private final AdapterLease lease;
+    private final AdapterNames.Hold hold;
     private final @Nullable CanaryHealth canary;
 
     /** @param canary null: the adapter is not on trial */
-    HeldAdapter(String name, AdapterLease lease, @Nullable CanaryHealth canary) {
+    HeldAdapter(String name, AdapterNames.Hold hold, @Nullable CanaryHealth canary) {
         this.name = name;
-        this.lease = lease;
+        this.hold = hold;
         this.canary = canary;
         if (canary != null) {
             canary.began();
@@ -24,7 +23,7 @@ final class HeldAdapter implements AutoCloseable {
     }
 
     String digest() {
-        return lease.digest();
+        return hold.digest();
     }
 
     /** The model broke off with it. */
@@ -36,6 +35,6 @@ final class HeldAdapter implements AutoCloseable {
 
     @Override
     public void close() {
-        lease.close();
+        hold.close();
     }
 }

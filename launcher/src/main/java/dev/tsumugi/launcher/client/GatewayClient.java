@@ -22,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -144,6 +145,37 @@ public final class GatewayClient {
 
     void delete(String path) {
         send(request(path).DELETE());
+    }
+
+    /** Names of adapters, what they stand for, and which replica serves what. */
+    public JsonNode adapters() {
+        return getJson("/api/v1/adapters");
+    }
+
+    public JsonNode adapter(String name) {
+        return getJson("/api/v1/adapters/" + encoded(name));
+    }
+
+    /**
+     * Imports the zip file of a PEFT folder.
+     *
+     * @param canary percent of the requests that it answers; 0: all
+     */
+    public JsonNode importAdapter(String name, Path zip, int canary) {
+        return postFile("/api/v1/adapters?name=" + encoded(name) + "&canary=" + canary, zip);
+    }
+
+    /** @param choice {@code digest} and {@code canary}, where they are not to be what the name stands for, and all requests */
+    public JsonNode promoteAdapter(String name, Map<String, Object> choice) {
+        return postJson("/api/v1/adapters/" + encoded(name) + "/promote", choice);
+    }
+
+    public JsonNode rollBackAdapter(String name) {
+        return postJson("/api/v1/adapters/" + encoded(name) + "/rollback", Map.of());
+    }
+
+    public void deleteAdapter(String name) {
+        delete("/api/v1/adapters/" + encoded(name));
     }
 
     private HttpRequest.Builder post(String path, Object body) {

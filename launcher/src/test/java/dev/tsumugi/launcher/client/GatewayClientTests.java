@@ -19,7 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -121,6 +124,33 @@ class GatewayClientTests {
         server.stop(0);
 
         assertThatThrownBy(() -> client.documents(1)).hasMessageContaining("./tsumugi up");
+    }
+
+    @Test
+    void an_adapter_is_imported_as_a_zip_file_of_its_two_files(@TempDir Path folder) throws IOException {
+        answer(201, "{\"name\":\"my adapter\",\"version\":1}");
+        assertThatThrownBy(() -> PeftZip.write(folder, folder.resolve("out.zip")))
+                .hasMessageContaining("adapter_config.json");
+        Files.writeString(folder.resolve("adapter_config.json"), "{}");
+        Files.writeString(folder.resolve("adapter_model.safetensors"), "weights");
+        Files.writeString(folder.resolve("optimizer.pt"), "not sent");
+        Path zip = folder.resolve("adapter.zip");
+        PeftZip.write(folder, zip);
+        try (ZipFile written = new ZipFile(zip.toFile())) {
+            assertThat(written.stream().map(ZipEntry::getName))
+                    .containsExactly("adapter_config.json", "adapter_model.safetensors");
+        }
+
+        assertThat(client.importAdapter("my adapter", zip, 5).path("version").asInt())
+                .isEqualTo(1);
+        client.promoteAdapter("my adapter", Map.of("digest", "0123456789"));
+        assertThat(body).isEqualTo("{\"digest\":\"0123456789\"}");
+        client.rollBackAdapter("my adapter");
+        assertThat(requests)
+                .containsExactly(
+                        "POST /api/v1/adapters Bearer a-key-for-this-test",
+                        "POST /api/v1/adapters/my%20adapter/promote Bearer a-key-for-this-test",
+                        "POST /api/v1/adapters/my%20adapter/rollback Bearer a-key-for-this-test");
     }
 
     private void answer(int status, String content) {
