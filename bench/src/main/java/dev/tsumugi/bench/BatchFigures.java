@@ -45,7 +45,8 @@ final class BatchFigures {
                 int tokens = length;
                 recorder.measure("prefill " + tokens, "tok/s", () -> tokens / firstToken(engine, random(tokens), 0));
             }
-            recorder.measure("time to first token, prompt " + PROMPT, "ms", () -> 1000 * firstToken(engine, random(PROMPT), 0));
+            recorder.measure(
+                    "time to first token, prompt " + PROMPT, "ms", () -> 1000 * firstToken(engine, random(PROMPT), 0));
             measurePrefix(engine);
             for (int streams : new int[] {1, 4, 16, 64}) {
                 String name = "prompt + decode, " + streams + " streams";
@@ -68,10 +69,7 @@ final class BatchFigures {
         }
         int[] shared = random(SHARED);
         double unused = firstToken(engine, joined(shared, random(OWN)), 0);
-        recorder.measure(
-                cached,
-                "ms",
-                () -> 1000 * firstToken(engine, joined(shared, random(OWN)), SHARED));
+        recorder.measure(cached, "ms", () -> 1000 * firstToken(engine, joined(shared, random(OWN)), SHARED));
     }
 
     private double firstToken(Engine engine, int[] prompt, int cached) {

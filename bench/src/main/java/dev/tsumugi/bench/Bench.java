@@ -17,9 +17,10 @@ import picocli.CommandLine.Parameters;
         description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
         footer = {
             "",
-            "NAME is one of: engine, training, reader (no platform needed), ingest, search, ask, memory, platform (the last",
-            "four). reader trains the adapter grounded-reader with --data, --validation and --folder, and measures it.",
-            "All but the first three need a platform: ./tsumugi up --detach"
+            "NAME is one of: engine, training, reader, peft (no platform needed), ingest, search, ask, memory, platform",
+            "(the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
+            "measures it.",
+            "All but the first four need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
     @Parameters(paramLabel = "NAME", description = "what to measure")
@@ -33,7 +34,8 @@ public final class Bench implements Runnable {
 
     @Option(
             names = "--model",
-            description = "engine, training, reader: a GGUF file or model folder (default: the catalogue's small model)")
+            description = "engine, training, reader: a GGUF file or model folder (default: the catalogue's small model);"
+                    + " peft: a folder of safetensors")
     private @Nullable Path model;
 
     @Option(names = "--backend", defaultValue = "auto", description = "engine, training, reader: auto, vector, onednn; engine also reference")
@@ -73,6 +75,12 @@ public final class Bench implements Runnable {
             defaultValue = "400",
             description = "reader: questions to measure on, at most (default ${DEFAULT-VALUE})")
     private int questions;
+
+    @Option(
+            names = "--python",
+            defaultValue = "python3",
+            description = "peft: a Python with torch, transformers and peft (default ${DEFAULT-VALUE})")
+    private String python = "python3";
 
     @Option(names = "--svg", description = "also draw the figures into this file")
     private @Nullable Path svg;
@@ -124,6 +132,10 @@ public final class Bench implements Runnable {
                         new CommandLine(this), "reader needs --data, --validation and --folder");
             }
             chosen.add(new ReaderSuite(model, backend, threads, data, validation, folder, examples, questions));
+            return chosen;
+        }
+        if (name.equals("peft")) {
+            chosen.add(new PeftSuite(model, python));
             return chosen;
         }
         boolean all = name.equals("platform");

@@ -40,9 +40,9 @@ final class EngineProcess {
 
     private static void answer(Engine engine, Random random, int streams, int prompt, int answer) {
         List<Generation> all = IntStream.range(0, streams)
-                .mapToObj(i -> engine.submit(GenerationRequest.of(
-                                random.ints(prompt, 1000, 40_000).toArray(), answer)
-                        .withIgnoreEnd(true)))
+                .mapToObj(i -> engine.submit(
+                        GenerationRequest.of(random.ints(prompt, 1000, 40_000).toArray(), answer)
+                                .withIgnoreEnd(true)))
                 .toList();
         all.forEach(generation -> BenchException.require(
                 generation.result().join().usage().generatedTokens() == answer, "an answer was cut short"));

@@ -11,6 +11,8 @@ import dev.tsumugi.contracts.AdapterKey;
 import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.engine.adapter.PeftAdapter;
+import dev.tsumugi.generator.model.ModelHost;
+import dev.tsumugi.generator.model.ServedModel;
 import dev.tsumugi.platform.kafka.EventPublisher;
 import java.io.IOException;
 import java.net.http.HttpRequest;
@@ -301,6 +303,29 @@ class AdapterIT {
         assertThat(state.path("refused").asString()).isEqualTo(digest);
         assertThat(state.path("canary").isNull()).isTrue();
         assertThat(completion(generator, "canary", "broken")
+                        .path("system_fingerprint")
+                        .asString())
+                .isEqualTo(r8);
+    }
+
+    @Test
+    void a_canary_with_which_answers_break_off_is_taken_back_and_reported() throws Exception {
+        AdapterKey name = new AdapterKey("canary", "fragile");
+        long version = publications.registerWithCanary(name, r8, r4, 100);
+        state(name, version);
+        for (int i = 0; i < 3; i++) {
+            try (ServedModel served =
+                    generator.bean(ModelHost.class).require().called(name.tenant(), name.name(), "question " + i)) {
+                assertThat(served.adapterDigest()).isEqualTo(r4);
+                served.failed();
+            }
+        }
+        await().atMost(LONG).untilAsserted(() -> {
+            JsonNode state = state(name, version);
+            assertThat(state.path("refused").asString("")).isEqualTo(r4);
+            assertThat(state.path("error").asString()).contains("3 of 3 answers broke off");
+        });
+        assertThat(completion(generator, name.tenant(), name.name())
                         .path("system_fingerprint")
                         .asString())
                 .isEqualTo(r8);

@@ -59,8 +59,8 @@ class ReplicasIT {
     }
 
     private String random(int seed) throws Exception {
-        return publications.store(RandomPeft.write(
-                work.resolve("peft" + seed), served(0).model().model(), 16, seed));
+        return publications.store(
+                RandomPeft.write(work.resolve("peft" + seed), served(0).model().model(), 16, seed));
     }
 
     private void awaitServed(String digest) {

@@ -47,7 +47,8 @@ class SwapUnderLoadIT {
                 IntStream.range(0, 70)
                         .mapToObj(i -> Integer.toString(i < 64 ? 10 + i : 100 + 17 * prompt + i))
                         .toList());
-        JsonNode answer = generator.json(200, generator.post("/internal/completions", NAME.tenant(), """
+        JsonNode answer =
+                generator.json(200, generator.post("/internal/completions", NAME.tenant(), """
                 {"model": "support", "prompt": [%s], "max_tokens": 8, "temperature": 0}""".formatted(tokens)));
         return new Answer(
                 answer.path("system_fingerprint").asString(),
@@ -131,12 +132,15 @@ class SwapUnderLoadIT {
             assertThat(answers.keySet().stream().map(Answer::digest).distinct()).containsAll(digests);
             assertThat(asked.get()).isGreaterThan(SWAPS / 2);
             assertThat(engine.status().failures()).isZero();
-            assertThat(engine.status().cachedTokens()).as("prefixes were found in the cache").isPositive();
+            assertThat(engine.status().cachedTokens())
+                    .as("prefixes were found in the cache")
+                    .isPositive();
             await().atMost(LONG).untilAsserted(() -> {
                 assertThat(engine.adapters().loaded())
                         .extracting(LoadedAdapter::digest, LoadedAdapter::users)
                         .containsExactly(org.assertj.core.groups.Tuple.tuple(digests.get((SWAPS - 1) % 2), 0));
-                assertThat(engine.status().freeBlocks()).isEqualTo(engine.status().blocks());
+                assertThat(engine.status().freeBlocks())
+                        .isEqualTo(engine.status().blocks());
             });
             assertThat(growth).isLessThan(MOST_GROWTH);
         }

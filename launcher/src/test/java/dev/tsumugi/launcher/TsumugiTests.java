@@ -23,13 +23,35 @@ class TsumugiTests {
         assertThat(execute("--help")).isZero();
         assertThat(out.toString())
                 .contains(
-                        "up", "demo", "stop", "status", "ingest", "search", "ask", "models", "adapters", "doctor",
+                        "up",
+                        "demo",
+                        "stop",
+                        "status",
+                        "ingest",
+                        "search",
+                        "ask",
+                        "models",
+                        "adapters",
+                        "doctor",
                         "fetch",
                         "bench");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"up", "demo", "stop", "status", "ingest", "search", "ask", "models", "adapters", "doctor", "fetch"})
+    @ValueSource(
+            strings = {
+                "up",
+                "demo",
+                "stop",
+                "status",
+                "ingest",
+                "search",
+                "ask",
+                "models",
+                "adapters",
+                "doctor",
+                "fetch"
+            })
     void every_verb_has_help_and_json(String verb) {
         assertThat(execute(verb, "--help")).isZero();
         assertThat(out.toString()).contains("--help", "--json");

@@ -47,16 +47,21 @@ public final class PeftWriter {
             tensors.put("base_model.model." + module + ".lora_B.weight", pair.b());
         });
         try (OutputStream out = Files.newOutputStream(folder.resolve(PeftAdapter.WEIGHTS))) {
-            byte[] header = header(tensors);
-            out.write(ByteBuffer.allocate(Long.BYTES)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(header.length)
-                    .array());
-            out.write(header);
+            writeHeader(out, tensors);
             for (Tensor tensor : tensors.values()) {
                 out.write(tensor.segment().toArray(ValueLayout.JAVA_BYTE));
             }
         }
+    }
+
+    /** What a safetensors file begins with, before the bytes of the tensors in the order of their names. */
+    static void writeHeader(OutputStream out, SortedMap<String, Tensor> tensors) throws IOException {
+        byte[] header = header(tensors);
+        out.write(ByteBuffer.allocate(Long.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length)
+                .array());
+        out.write(header);
     }
 
     private static String config(Settings settings, List<String> modules) {

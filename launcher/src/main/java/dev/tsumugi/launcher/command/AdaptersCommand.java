@@ -1,8 +1,10 @@
 package dev.tsumugi.launcher.command;
 
+import dev.tsumugi.engine.adapter.MergedModel;
+import dev.tsumugi.engine.adapter.PeftAdapter;
 import dev.tsumugi.launcher.client.GatewayClient;
-import dev.tsumugi.launcher.client.GatewayException;
 import dev.tsumugi.launcher.client.PeftZip;
+import dev.tsumugi.launcher.runtime.LaunchException;
 import dev.tsumugi.launcher.terminal.Output;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,7 +27,8 @@ import tools.jackson.databind.JsonNode;
             AdaptersCommand.Import.class,
             AdaptersCommand.Promote.class,
             AdaptersCommand.Rollback.class,
-            AdaptersCommand.Delete.class
+            AdaptersCommand.Delete.class,
+            AdaptersCommand.Merge.class
         })
 public final class AdaptersCommand extends Verb {
     private static final int SHOWN_DIGITS = 12;
@@ -63,9 +66,7 @@ public final class AdaptersCommand extends Verb {
             String error = replica.path("error").asString("");
             output.say("  " + replica.path("replica").asString("") + " serves "
                     + digits(replica.path("digest"))
-                    + (error.isEmpty()
-                            ? ""
-                            : ", not " + digits(replica.path("refused")) + ": " + error));
+                    + (error.isEmpty() ? "" : ", not " + digits(replica.path("refused")) + ": " + error));
         }
     }
 
@@ -143,7 +144,7 @@ public final class AdaptersCommand extends Verb {
                     Files.deleteIfExists(zip);
                 }
             } catch (IOException e) {
-                throw new GatewayException(0, "Cannot read the adapter " + source + ": " + e, e);
+                throw new LaunchException("Cannot read the adapter " + source + ": " + e, e);
             }
         }
 
@@ -212,6 +213,38 @@ public final class AdaptersCommand extends Verb {
             gateway().deleteAdapter(name);
             output.say(name + " is deleted.");
             output.object("deleted", name);
+            return DONE;
+        }
+    }
+
+    @Command(
+            name = "merge",
+            description = "Write a model with an adapter worked into its weights, for programs that know no adapters.")
+    static final class Merge extends Verb {
+        @Parameters(paramLabel = "FOLDER", description = "The PEFT folder.")
+        Path folder = Path.of(".");
+
+        @Option(
+                names = "--model",
+                required = true,
+                paramLabel = "MODEL",
+                description = "The model that it was trained on: a folder with config.json and safetensors files.")
+        Path model = Path.of(".");
+
+        @Option(names = "--to", required = true, paramLabel = "TARGET", description = "A new folder.")
+        Path target = Path.of(".");
+
+        @Override
+        int run(Output output) {
+            Path here = IngestCommand.workingFolder();
+            Path written = here.resolve(target);
+            try (PeftAdapter adapter = PeftAdapter.open(here.resolve(folder))) {
+                MergedModel.write(here.resolve(model), adapter, written);
+            } catch (IOException e) {
+                throw new LaunchException("Cannot write " + written + ": " + e, e);
+            }
+            output.say("The merged model is in " + written + ".");
+            output.object("model", written.toString());
             return DONE;
         }
     }
