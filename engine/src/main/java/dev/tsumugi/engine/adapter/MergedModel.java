@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -91,9 +92,9 @@ public final class MergedModel {
         files.tensorNames().forEach(name -> tensors.put(name, files.tensor(name).orElseThrow()));
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(target))) {
             PeftWriter.writeHeader(out, tensors);
-            for (String name : tensors.sequencedKeySet()) {
-                Tensor weight = tensors.get(name);
-                LowRankPair pair = pairs.get(name);
+            for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+                Tensor weight = entry.getValue();
+                LowRankPair pair = pairs.get(entry.getKey());
                 if (pair == null) {
                     copy(weight.segment(), out);
                 } else {
