@@ -31,11 +31,12 @@ final class ReaderEvaluation {
     record Result(double f1, double rightRefusals, double wrongRefusals, int answerable, int unanswerable) {}
 
     /** @param adapter folder as PEFT writes it; null: the model alone */
-    static Result run(
-            Path model, @Nullable Path adapter, List<SquadQuestion> questions, ModelOptions options) {
+    static Result run(Path model, @Nullable Path adapter, List<SquadQuestion> questions, ModelOptions options) {
         try (LoadedModel loaded = LoadedModel.open(model, options);
                 Engine engine = loaded.startEngine(CACHE_BYTES)) {
-            String digest = adapter == null ? null : engine.adapters().load(adapter, null).digest();
+            String digest = adapter == null
+                    ? null
+                    : engine.adapters().load(adapter, null).digest();
             ReaderPrompts prompts =
                     new ReaderPrompts(loaded.tokenizer(), loaded.config().hiddenSize());
             List<Generation> answers = new ArrayList<>();

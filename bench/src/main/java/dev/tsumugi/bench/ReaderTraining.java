@@ -58,7 +58,9 @@ final class ReaderTraining {
         int held = questions.getLast().article();
         try (LoraTraining training = LoraTraining.open(model, settings(epochs), resources)) {
             List<TrainingSequence> train = sequences(
-                    training, balanced(questions.stream().filter(q -> q.article() != held).toList(), examples), questions);
+                    training,
+                    balanced(questions.stream().filter(q -> q.article() != held).toList(), examples),
+                    questions);
             List<TrainingSequence> validation = sequences(
                     training,
                     balanced(questions.stream().filter(q -> q.article() == held).toList(), HELD_EXAMPLES),
@@ -84,8 +86,8 @@ final class ReaderTraining {
 
     private List<TrainingSequence> sequences(
             LoraTraining training, List<SquadQuestion> questions, List<SquadQuestion> all) {
-        ReaderPrompts prompts = new ReaderPrompts(
-                training.text().tokenizer(), training.config().hiddenSize());
+        ReaderPrompts prompts =
+                new ReaderPrompts(training.text().tokenizer(), training.config().hiddenSize());
         Random random = new Random(11);
         List<TrainingSequence> sequences = new ArrayList<>();
         for (SquadQuestion question : questions) {

@@ -32,7 +32,8 @@ final class TrainingProcess {
 
     public static void main(String[] arguments) throws IOException {
         int steps = WARM_UPS + Integer.parseInt(arguments[4]);
-        // One sequence at a time: the sum of their gradients is the step's, and activations take a quarter of the memory.
+        // One sequence at a time: the sum of their gradients is the step's, and activations take a quarter of the
+        // memory.
         TrainingSettings settings = TrainingSettings.defaults().toBuilder()
                 .rank(8)
                 .alpha(32)
@@ -43,9 +44,8 @@ final class TrainingProcess {
                 .gradientAccumulation(SEQUENCES)
                 .epochs(steps)
                 .build();
-        TrainingResources resources = TrainingResources.defaults()
-                .withBackend(arguments[1])
-                .withThreads(Integer.parseInt(arguments[2]));
+        TrainingResources resources =
+                TrainingResources.defaults().withBackend(arguments[1]).withThreads(Integer.parseInt(arguments[2]));
         Path folder = Files.createTempDirectory("tsumugi-bench-training");
         try (LoraTraining training = LoraTraining.open(Path.of(arguments[0]), settings, resources)) {
             Speeds speeds = new Speeds();

@@ -45,7 +45,8 @@ final class TrainingSuite implements Suite {
         Path model = path == null ? Downloads.inDefaultCache().languageModel() : path;
         for (String base : List.of("NF4", "SERVED")) {
             List<Double> lines = measure(model, base, runs);
-            double[] speeds = lines.subList(0, runs).stream().mapToDouble(x -> x).toArray();
+            double[] speeds =
+                    lines.subList(0, runs).stream().mapToDouble(x -> x).toArray();
             double otherCores = lines.get(runs);
             figures.accept(new Figure(BASES.get(base) + STEP, "tok/s", speeds, threads, otherCores));
             figures.accept(new Figure(
@@ -66,8 +67,8 @@ final class TrainingSuite implements Suite {
                 "-cp",
                 System.getProperty("java.class.path"),
                 TrainingProcess.class.getName()));
-        command.addAll(Arrays.asList(
-                model.toString(), backend, Integer.toString(threads), base, Integer.toString(runs)));
+        command.addAll(
+                Arrays.asList(model.toString(), backend, Integer.toString(threads), base, Integer.toString(runs)));
         Process process = null;
         try {
             process = new ProcessBuilder(command)

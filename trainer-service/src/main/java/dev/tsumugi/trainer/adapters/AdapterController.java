@@ -120,7 +120,8 @@ class AdapterController {
     }
 
     @PostMapping("/{name}/promote")
-    AdapterView promote(Caller caller, @PathVariable String name, @RequestBody(required = false) @Nullable Promotion promotion) {
+    AdapterView promote(
+            Caller caller, @PathVariable String name, @RequestBody(required = false) @Nullable Promotion promotion) {
         AdapterKey key = changeable(caller, name);
         String wanted = promotion == null ? null : promotion.digest();
         Integer percent = promotion == null ? null : promotion.canary();
