@@ -34,11 +34,15 @@ public final class Bench implements Runnable {
 
     @Option(
             names = "--model",
-            description = "engine, training, reader: a GGUF file or model folder (default: the catalogue's small model);"
-                    + " peft: a folder of safetensors")
+            description =
+                    "engine, training, reader: a GGUF file or model folder (default: the catalogue's small model);"
+                            + " peft: a folder of safetensors")
     private @Nullable Path model;
 
-    @Option(names = "--backend", defaultValue = "auto", description = "engine, training, reader: auto, vector, onednn; engine also reference")
+    @Option(
+            names = "--backend",
+            defaultValue = "auto",
+            description = "engine, training, reader: auto, vector, onednn; engine also reference")
     private String backend = "auto";
 
     @Option(names = "--threads", description = "engine, training, reader: default all processors")

@@ -27,8 +27,7 @@ final class RoundedAdapter {
             Map<String, LowRankPair> pairs = new HashMap<>();
             adapter.pairs()
                     .forEach((module, pair) -> pairs.put(
-                            module,
-                            new LowRankPair(rounded(pair.a(), arena), rounded(pair.b(), arena), pair.scale())));
+                            module, new LowRankPair(rounded(pair.a(), arena), rounded(pair.b(), arena), pair.scale())));
             PeftWriter.write(to, settings, pairs);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
