@@ -12,22 +12,11 @@ import jdk.incubator.vector.FloatVector;
  * type has them, minimums [PANEL].
  */
 final class BytePanels extends PanelMatrix {
+    private static final Products PRODUCTS = new Products();
+
     private final int group;
     private final boolean minimums;
     private final long groupBytes;
-    private final MethodHandle one = Separate.method(
-            lookup(), "one", long.class, int.class, int.class, boolean.class, float[].class, int.class, long.class);
-    private final MethodHandle two = Separate.method(
-            lookup(),
-            "two",
-            long.class,
-            int.class,
-            int.class,
-            boolean.class,
-            float[].class,
-            int.class,
-            long.class,
-            long.class);
 
     BytePanels(int outputs, int inputs, int group, boolean minimums) {
         super(outputs, inputs, inputs / group * groupBytes(group, minimums));
@@ -82,9 +71,10 @@ final class BytePanels extends PanelMatrix {
                 long to = part ? room : out + t * outStride;
                 int count = Math.min(2, tokens - t);
                 if (count == 2) {
-                    two.invokeExact(panelAddress(panel), inputs(), group, minimums, x.floats(), from, to, stride);
+                    PRODUCTS.two.invokeExact(
+                            panelAddress(panel), inputs(), group, minimums, x.floats(), from, to, stride);
                 } else {
-                    one.invokeExact(panelAddress(panel), inputs(), group, minimums, x.floats(), from, to);
+                    PRODUCTS.one.invokeExact(panelAddress(panel), inputs(), group, minimums, x.floats(), from, to);
                 }
                 for (int i = 0; part && i < count; i++) {
                     Lanes.copy(room + i * stride, out + (t + i) * outStride, valid * Lanes.FLOAT_BYTES);
@@ -95,87 +85,104 @@ final class BytePanels extends PanelMatrix {
         }
     }
 
-    private static void one(long weights, int inputs, int group, boolean minimums, float[] x, int first, long out) {
-        FloatVector low = FloatVector.zero(Lanes.F);
-        FloatVector high = FloatVector.zero(Lanes.F);
-        for (int k = 0; k < inputs; k += group) {
-            int from = first + k;
-            FloatVector groupLow = FloatVector.zero(Lanes.F);
-            FloatVector groupHigh = FloatVector.zero(Lanes.F);
-            for (int i = 0; i < group; i++) {
-                FloatVector value = FloatVector.broadcast(Lanes.F, x[from + i]);
-                groupLow = Lanes.loadBytes(weights).fma(value, groupLow);
-                groupHigh = Lanes.loadBytes(weights + Lanes.L).fma(value, groupHigh);
-                weights += Lanes.PANEL;
-            }
-            low = groupLow.fma(Lanes.load(weights), low);
-            high = groupHigh.fma(Lanes.load(weights + Lanes.VECTOR_BYTES), high);
-            weights += 2 * Lanes.VECTOR_BYTES;
-            if (minimums) {
-                float sum = sum(x, from, group);
-                low = Lanes.load(weights).mul(sum).add(low);
-                high = Lanes.load(weights + Lanes.VECTOR_BYTES).mul(sum).add(high);
-                weights += 2 * Lanes.VECTOR_BYTES;
-            }
-        }
-        Lanes.store(low, out);
-        Lanes.store(high, out + Lanes.VECTOR_BYTES);
-    }
+    /** The products of one panel, in methods of their own. */
+    private static final class Products {
+        final MethodHandle one = Separate.method(
+                lookup(), "one", long.class, int.class, int.class, boolean.class, float[].class, int.class, long.class);
+        final MethodHandle two = Separate.method(
+                lookup(),
+                "two",
+                long.class,
+                int.class,
+                int.class,
+                boolean.class,
+                float[].class,
+                int.class,
+                long.class,
+                long.class);
 
-    private static void two(
-            long weights, int inputs, int group, boolean minimums, float[] x, int first, long out, long outStride) {
-        FloatVector low0 = FloatVector.zero(Lanes.F);
-        FloatVector low1 = low0;
-        FloatVector high0 = low0;
-        FloatVector high1 = low0;
-        for (int k = 0; k < inputs; k += group) {
-            int from = first + k;
-            FloatVector groupLow0 = FloatVector.zero(Lanes.F);
-            FloatVector groupLow1 = groupLow0;
-            FloatVector groupHigh0 = groupLow0;
-            FloatVector groupHigh1 = groupLow0;
-            for (int i = 0; i < group; i++) {
-                FloatVector weightLow = Lanes.loadBytes(weights);
-                FloatVector weightHigh = Lanes.loadBytes(weights + Lanes.L);
-                weights += Lanes.PANEL;
-                FloatVector value0 = FloatVector.broadcast(Lanes.F, x[from + i]);
-                groupLow0 = weightLow.fma(value0, groupLow0);
-                groupHigh0 = weightHigh.fma(value0, groupHigh0);
-                FloatVector value1 = FloatVector.broadcast(Lanes.F, x[from + inputs + i]);
-                groupLow1 = weightLow.fma(value1, groupLow1);
-                groupHigh1 = weightHigh.fma(value1, groupHigh1);
-            }
-            FloatVector scaleLow = Lanes.load(weights);
-            FloatVector scaleHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
-            weights += 2 * Lanes.VECTOR_BYTES;
-            low0 = groupLow0.fma(scaleLow, low0);
-            high0 = groupHigh0.fma(scaleHigh, high0);
-            low1 = groupLow1.fma(scaleLow, low1);
-            high1 = groupHigh1.fma(scaleHigh, high1);
-            if (minimums) {
-                FloatVector minimumLow = Lanes.load(weights);
-                FloatVector minimumHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+        private static void one(long weights, int inputs, int group, boolean minimums, float[] x, int first, long out) {
+            FloatVector low = FloatVector.zero(Lanes.F);
+            FloatVector high = FloatVector.zero(Lanes.F);
+            for (int k = 0; k < inputs; k += group) {
+                int from = first + k;
+                FloatVector groupLow = FloatVector.zero(Lanes.F);
+                FloatVector groupHigh = FloatVector.zero(Lanes.F);
+                for (int i = 0; i < group; i++) {
+                    FloatVector value = FloatVector.broadcast(Lanes.F, x[from + i]);
+                    groupLow = Lanes.loadBytes(weights).fma(value, groupLow);
+                    groupHigh = Lanes.loadBytes(weights + Lanes.L).fma(value, groupHigh);
+                    weights += Lanes.PANEL;
+                }
+                low = groupLow.fma(Lanes.load(weights), low);
+                high = groupHigh.fma(Lanes.load(weights + Lanes.VECTOR_BYTES), high);
                 weights += 2 * Lanes.VECTOR_BYTES;
-                float sum0 = sum(x, from, group);
-                float sum1 = sum(x, from + inputs, group);
-                low0 = minimumLow.mul(sum0).add(low0);
-                high0 = minimumHigh.mul(sum0).add(high0);
-                low1 = minimumLow.mul(sum1).add(low1);
-                high1 = minimumHigh.mul(sum1).add(high1);
+                if (minimums) {
+                    float sum = sum(x, from, group);
+                    low = Lanes.load(weights).mul(sum).add(low);
+                    high = Lanes.load(weights + Lanes.VECTOR_BYTES).mul(sum).add(high);
+                    weights += 2 * Lanes.VECTOR_BYTES;
+                }
             }
+            Lanes.store(low, out);
+            Lanes.store(high, out + Lanes.VECTOR_BYTES);
         }
-        Lanes.store(low0, out);
-        Lanes.store(high0, out + Lanes.VECTOR_BYTES);
-        Lanes.store(low1, out + outStride);
-        Lanes.store(high1, out + outStride + Lanes.VECTOR_BYTES);
-    }
 
-    /** Sum of one group of activations. */
-    private static float sum(float[] x, int from, int group) {
-        float sum = 0;
-        for (int i = 0; i < group; i++) {
-            sum += x[from + i];
+        private static void two(
+                long weights, int inputs, int group, boolean minimums, float[] x, int first, long out, long outStride) {
+            FloatVector low0 = FloatVector.zero(Lanes.F);
+            FloatVector low1 = low0;
+            FloatVector high0 = low0;
+            FloatVector high1 = low0;
+            for (int k = 0; k < inputs; k += group) {
+                int from = first + k;
+                FloatVector groupLow0 = FloatVector.zero(Lanes.F);
+                FloatVector groupLow1 = groupLow0;
+                FloatVector groupHigh0 = groupLow0;
+                FloatVector groupHigh1 = groupLow0;
+                for (int i = 0; i < group; i++) {
+                    FloatVector weightLow = Lanes.loadBytes(weights);
+                    FloatVector weightHigh = Lanes.loadBytes(weights + Lanes.L);
+                    weights += Lanes.PANEL;
+                    FloatVector value0 = FloatVector.broadcast(Lanes.F, x[from + i]);
+                    groupLow0 = weightLow.fma(value0, groupLow0);
+                    groupHigh0 = weightHigh.fma(value0, groupHigh0);
+                    FloatVector value1 = FloatVector.broadcast(Lanes.F, x[from + inputs + i]);
+                    groupLow1 = weightLow.fma(value1, groupLow1);
+                    groupHigh1 = weightHigh.fma(value1, groupHigh1);
+                }
+                FloatVector scaleLow = Lanes.load(weights);
+                FloatVector scaleHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+                weights += 2 * Lanes.VECTOR_BYTES;
+                low0 = groupLow0.fma(scaleLow, low0);
+                high0 = groupHigh0.fma(scaleHigh, high0);
+                low1 = groupLow1.fma(scaleLow, low1);
+                high1 = groupHigh1.fma(scaleHigh, high1);
+                if (minimums) {
+                    FloatVector minimumLow = Lanes.load(weights);
+                    FloatVector minimumHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+                    weights += 2 * Lanes.VECTOR_BYTES;
+                    float sum0 = sum(x, from, group);
+                    float sum1 = sum(x, from + inputs, group);
+                    low0 = minimumLow.mul(sum0).add(low0);
+                    high0 = minimumHigh.mul(sum0).add(high0);
+                    low1 = minimumLow.mul(sum1).add(low1);
+                    high1 = minimumHigh.mul(sum1).add(high1);
+                }
+            }
+            Lanes.store(low0, out);
+            Lanes.store(high0, out + Lanes.VECTOR_BYTES);
+            Lanes.store(low1, out + outStride);
+            Lanes.store(high1, out + outStride + Lanes.VECTOR_BYTES);
         }
-        return sum;
+
+        /** Sum of one group of activations. */
+        private static float sum(float[] x, int from, int group) {
+            float sum = 0;
+            for (int i = 0; i < group; i++) {
+                sum += x[from + i];
+            }
+            return sum;
+        }
     }
 }

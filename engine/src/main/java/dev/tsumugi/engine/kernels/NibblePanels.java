@@ -42,7 +42,7 @@ final class NibblePanels extends WidenedPanels {
     /** Bytes of one block without its scales. */
     static final long BLOCK_BYTES = SHORTS * Lanes.VECTOR_BYTES;
 
-    private final NibbleProduct product = new NibbleProduct();
+    private static final NibbleProduct PRODUCT = new NibbleProduct();
     private final Scales kind;
 
     NibblePanels(int outputs, int inputs, DType dtype) {
@@ -118,7 +118,7 @@ final class NibblePanels extends WidenedPanels {
     @Override
     void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch) {
         if (x.areRounded()) {
-            product.multiply(this, panel, x.quantized(), x.rows(), out, outStride, valid, scratch);
+            PRODUCT.multiply(this, panel, x.quantized(), x.rows(), out, outStride, valid, scratch);
         } else {
             super.multiply(panel, x, out, outStride, valid, scratch);
         }

@@ -7,7 +7,8 @@ import java.lang.invoke.MethodType;
 /**
  * Methods that HotSpot compiles apart from their callers. It stops inlining in a compilation that has grown past some 60 vector operations, and
  * each operation that is left a call allocates its result; so a kernel of many operations must not share a compilation with others. HotSpot
- * looks through no handle that is not a constant, such as one from a field that is not static.
+ * looks through no handle that is not a constant, such as one from a field that is not static. It compiles a copy of the call for each handle
+ * object that is called often, so there is one of each method, not one a matrix.
  */
 final class Separate {
     private Separate() {}
