@@ -166,6 +166,10 @@ final class AttentionTile {
 
     /** {@code scores[r, s] = query[r] . key[s]} for whole vectors of slots. */
     private void score(int blocks) {
+        if (paddedRows == 1) {
+            scoreRow(blocks);
+            return;
+        }
         long rowBytes = headSize * Lanes.FLOAT_BYTES;
         long stride = slotStride * Lanes.FLOAT_BYTES;
         for (int b = 0; b < blocks; b++) {
@@ -176,8 +180,7 @@ final class AttentionTile {
                 long next = pair ? keys[b + 1] + s * Lanes.FLOAT_BYTES : column;
                 long to = scores + b * stride + s * Lanes.FLOAT_BYTES;
                 long nextTo = pair ? to + stride : to;
-                int r = 0;
-                for (; r + 4 <= paddedRows; r += 4) {
+                for (int r = 0; r < paddedRows; r += 4) {
                     scoreFour(
                             query + r * rowBytes,
                             rowBytes,
@@ -188,16 +191,6 @@ final class AttentionTile {
                             to + r * spanBytes,
                             nextTo + r * spanBytes,
                             spanBytes);
-                }
-                for (; r < paddedRows; r++) {
-                    scoreOne(
-                            query + r * rowBytes,
-                            column,
-                            next,
-                            stride,
-                            headSize,
-                            to + r * spanBytes,
-                            nextTo + r * spanBytes);
                 }
             }
             b += pair ? 1 : 0;
@@ -249,16 +242,57 @@ final class AttentionTile {
         next3.intoMemorySegment(Lanes.ALL, nextTo + 3 * toBytes, Lanes.ORDER);
     }
 
-    private static void scoreOne(long q, long keys, long nextKeys, long stride, int headSize, long to, long nextTo) {
-        FloatVector dot = FloatVector.zero(Lanes.F);
-        FloatVector next = dot;
+    /** Four blocks at a time, whose sums do not wait for each other. */
+    private void scoreRow(int blocks) {
+        long stride = slotStride * Lanes.FLOAT_BYTES;
+        for (int b = 0; b < blocks; b += 4) {
+            int last = blocks - 1;
+            for (long s = 0; s < stride; s += Lanes.VECTOR_BYTES) {
+                long to = scores + s;
+                // Where there are less than four, the last one is done again.
+                scoreFourBlocks(
+                        query,
+                        keys[b] + s,
+                        keys[Math.min(b + 1, last)] + s,
+                        keys[Math.min(b + 2, last)] + s,
+                        keys[Math.min(b + 3, last)] + s,
+                        stride,
+                        headSize,
+                        to + b * stride,
+                        to + Math.min(b + 1, last) * stride,
+                        to + Math.min(b + 2, last) * stride,
+                        to + Math.min(b + 3, last) * stride);
+            }
+        }
+    }
+
+    private static void scoreFourBlocks(
+            long q,
+            long keys0,
+            long keys1,
+            long keys2,
+            long keys3,
+            long stride,
+            int headSize,
+            long to0,
+            long to1,
+            long to2,
+            long to3) {
+        FloatVector dot0 = FloatVector.zero(Lanes.F);
+        FloatVector dot1 = dot0;
+        FloatVector dot2 = dot0;
+        FloatVector dot3 = dot0;
         for (int d = 0; d < headSize; d++) {
             FloatVector value = FloatVector.broadcast(Lanes.F, Lanes.getFloat(q + d * Lanes.FLOAT_BYTES));
-            dot = Lanes.load(keys + d * stride).fma(value, dot);
-            next = Lanes.load(nextKeys + d * stride).fma(value, next);
+            dot0 = Lanes.load(keys0 + d * stride).fma(value, dot0);
+            dot1 = Lanes.load(keys1 + d * stride).fma(value, dot1);
+            dot2 = Lanes.load(keys2 + d * stride).fma(value, dot2);
+            dot3 = Lanes.load(keys3 + d * stride).fma(value, dot3);
         }
-        dot.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
-        next.intoMemorySegment(Lanes.ALL, nextTo, Lanes.ORDER);
+        dot0.intoMemorySegment(Lanes.ALL, to0, Lanes.ORDER);
+        dot1.intoMemorySegment(Lanes.ALL, to1, Lanes.ORDER);
+        dot2.intoMemorySegment(Lanes.ALL, to2, Lanes.ORDER);
+        dot3.intoMemorySegment(Lanes.ALL, to3, Lanes.ORDER);
     }
 
     /** Turns the scores of positions {@code from} until {@code to} of the span into weights, all others into 0. */
@@ -329,21 +363,56 @@ final class AttentionTile {
     /** {@code sums[r] += sum over the first positions of the span of weight[r, p] * value[p]}. */
     private void gather(int positions) {
         long stride = valueStride * Lanes.FLOAT_BYTES;
+        if (paddedRows == 1) {
+            for (long column = 0; column < stride; column += 4 * Lanes.VECTOR_BYTES) {
+                gatherFourColumns(column, Math.min(3 * Lanes.VECTOR_BYTES, stride - column - Lanes.VECTOR_BYTES), positions);
+            }
+            return;
+        }
         for (int d = 0; d < valueStride; d += 2 * Lanes.L) {
             boolean pair = d + Lanes.L < valueStride;
             long column = d * Lanes.FLOAT_BYTES;
-            int r = 0;
-            for (; pair && r + 4 <= paddedRows; r += 4) {
-                gatherFour(scores + r * spanBytes, column, positions, sums + r * stride + column);
-            }
-            for (; r < paddedRows; r++) {
-                long to = sums + r * stride + column;
-                gatherOne(scores + r * spanBytes, column, positions, to);
+            for (int r = 0; r < paddedRows; r += 4) {
                 if (pair) {
-                    gatherOne(scores + r * spanBytes, column + Lanes.VECTOR_BYTES, positions, to + Lanes.VECTOR_BYTES);
+                    gatherFour(scores + r * spanBytes, column, positions, sums + r * stride + column);
+                } else {
+                    for (int i = r; i < r + 4; i++) {
+                        gatherOne(scores + i * spanBytes, column, positions, sums + i * stride + column);
+                    }
                 }
             }
         }
+    }
+
+    /** One row by up to four vectors of columns, the last of them {@code last} bytes behind the first: where there are less, that one is done again. */
+    private void gatherFourColumns(long column, long last, int positions) {
+        long second = Math.min(Lanes.VECTOR_BYTES, last);
+        long third = Math.min(2 * Lanes.VECTOR_BYTES, last);
+        long stride = valueStride * Lanes.FLOAT_BYTES;
+        long to = sums + column;
+        int blockTokens = plan.blockTokens;
+        FloatVector sum0 = Lanes.load(to);
+        FloatVector sum1 = Lanes.load(to + second);
+        FloatVector sum2 = Lanes.load(to + third);
+        FloatVector sum3 = Lanes.load(to + last);
+        long at = scores;
+        for (int b = 0; b * blockTokens < positions; b++) {
+            int slots = Math.min(blockTokens, positions - b * blockTokens);
+            long value = values[b] + column;
+            for (int s = 0; s < slots; s++) {
+                FloatVector weight = FloatVector.broadcast(Lanes.F, Lanes.getFloat(at + s * Lanes.FLOAT_BYTES));
+                sum0 = Lanes.load(value).fma(weight, sum0);
+                sum1 = Lanes.load(value + second).fma(weight, sum1);
+                sum2 = Lanes.load(value + third).fma(weight, sum2);
+                sum3 = Lanes.load(value + last).fma(weight, sum3);
+                value += stride;
+            }
+            at += slotStride * Lanes.FLOAT_BYTES;
+        }
+        sum0.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
+        sum1.intoMemorySegment(Lanes.ALL, to + second, Lanes.ORDER);
+        sum2.intoMemorySegment(Lanes.ALL, to + third, Lanes.ORDER);
+        sum3.intoMemorySegment(Lanes.ALL, to + last, Lanes.ORDER);
     }
 
     /** Four rows by two vectors of columns. Results are stored by the Vector API's own method: see {@link Lanes#ALL}. */
