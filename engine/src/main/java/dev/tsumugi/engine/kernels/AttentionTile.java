@@ -33,7 +33,10 @@ final class AttentionTile {
     private final int spanBlocks;
     private final long spanBytes;
 
-    /** Keys and values of the blocks of the present span, fp32. */
+    /** Keys and values are used as they are stored, in bfloat16; else {@link #keys} and {@link #values} are fp32. */
+    private final boolean direct;
+
+    /** Addresses of keys and values of the blocks of the present span. */
     private final long[] keys;
 
     private final long[] values;
@@ -81,7 +84,8 @@ final class AttentionTile {
         spanBytes = spanBlocks * slotStride * Lanes.FLOAT_BYTES;
         keys = new long[spanBlocks];
         values = new long[spanBlocks];
-        long wide = cache.isBFloat16() ? spanBlocks * (cache.keyElements() + cache.valueElements()) : 0;
+        direct = cache.isBFloat16() && paddedRows <= 4 && valueStride % (2 * Lanes.L) == 0;
+        long wide = cache.isBFloat16() && !direct ? spanBlocks * (cache.keyElements() + cache.valueElements()) : 0;
         long rowBytes = (valueStride + VectorCache.padded(headSize) + 2) * Lanes.FLOAT_BYTES + spanBytes;
         long base = scratch.address(wide * Lanes.FLOAT_BYTES + paddedRows * rowBytes);
         sums = base;
@@ -147,7 +151,7 @@ final class AttentionTile {
             int block = plan.block(sequence, base + b * plan.blockTokens);
             keys[b] = cache.keys(layer, block, keyValueHead);
             values[b] = cache.values(layer, block, keyValueHead);
-            if (cache.isBFloat16()) {
+            if (cache.isBFloat16() && !direct) {
                 long keyElements = cache.keyElements();
                 long valueElements = cache.valueElements();
                 keys[b] = widen(keys[b], keyElements, wideKeys + b * keyElements * Lanes.FLOAT_BYTES);
@@ -172,14 +176,28 @@ final class AttentionTile {
         }
         long rowBytes = headSize * Lanes.FLOAT_BYTES;
         long stride = slotStride * Lanes.FLOAT_BYTES;
+        int keyBytes = direct ? Short.BYTES : (int) Lanes.FLOAT_BYTES;
         for (int b = 0; b < blocks; b++) {
             // Two blocks at a time share each load of a query; the other half of a pair may be missing.
             boolean pair = b + 1 < blocks;
             for (int s = 0; s < slotStride; s += Lanes.L) {
-                long column = keys[b] + s * Lanes.FLOAT_BYTES;
-                long next = pair ? keys[b + 1] + s * Lanes.FLOAT_BYTES : column;
+                long column = keys[b] + s * keyBytes;
+                long next = pair ? keys[b + 1] + s * keyBytes : column;
                 long to = scores + b * stride + s * Lanes.FLOAT_BYTES;
                 long nextTo = pair ? to + stride : to;
+                if (direct) {
+                    BFloat16Rows.scoreFour(
+                            query,
+                            rowBytes,
+                            column,
+                            next,
+                            slotStride * Short.BYTES,
+                            headSize,
+                            to,
+                            nextTo,
+                            spanBytes);
+                    continue;
+                }
                 for (int r = 0; r < paddedRows; r += 4) {
                     scoreFour(
                             query + r * rowBytes,
@@ -247,15 +265,32 @@ final class AttentionTile {
         long stride = slotStride * Lanes.FLOAT_BYTES;
         for (int b = 0; b < blocks; b += 4) {
             int last = blocks - 1;
-            for (long s = 0; s < stride; s += Lanes.VECTOR_BYTES) {
-                long to = scores + s;
+            for (int s = 0; s < slotStride; s += Lanes.L) {
+                long to = scores + s * Lanes.FLOAT_BYTES;
                 // Where there are less than four, the last one is done again.
+                if (direct) {
+                    int at = s * Short.BYTES;
+                    BFloat16Rows.scoreFourBlocks(
+                            query,
+                            keys[b] + at,
+                            keys[Math.min(b + 1, last)] + at,
+                            keys[Math.min(b + 2, last)] + at,
+                            keys[Math.min(b + 3, last)] + at,
+                            slotStride * Short.BYTES,
+                            headSize,
+                            to + b * stride,
+                            to + Math.min(b + 1, last) * stride,
+                            to + Math.min(b + 2, last) * stride,
+                            to + Math.min(b + 3, last) * stride);
+                    continue;
+                }
+                long at = s * Lanes.FLOAT_BYTES;
                 scoreFourBlocks(
                         query,
-                        keys[b] + s,
-                        keys[Math.min(b + 1, last)] + s,
-                        keys[Math.min(b + 2, last)] + s,
-                        keys[Math.min(b + 3, last)] + s,
+                        keys[b] + at,
+                        keys[Math.min(b + 1, last)] + at,
+                        keys[Math.min(b + 2, last)] + at,
+                        keys[Math.min(b + 3, last)] + at,
                         stride,
                         headSize,
                         to + b * stride,
@@ -362,6 +397,10 @@ final class AttentionTile {
 
     /** {@code sums[r] += sum over the first positions of the span of weight[r, p] * value[p]}. */
     private void gather(int positions) {
+        if (direct) {
+            gatherDirectly(positions);
+            return;
+        }
         long stride = valueStride * Lanes.FLOAT_BYTES;
         if (paddedRows == 1) {
             for (long column = 0; column < stride; column += 4 * Lanes.VECTOR_BYTES) {
@@ -379,6 +418,26 @@ final class AttentionTile {
                     for (int i = r; i < r + 4; i++) {
                         gatherOne(scores + i * spanBytes, column, positions, sums + i * stride + column);
                     }
+                }
+            }
+        }
+    }
+
+    /** Block after block, all columns of it, so that it is read in the order of its memory. */
+    private void gatherDirectly(int positions) {
+        int blockTokens = plan.blockTokens;
+        long stride = valueStride * (long) Short.BYTES;
+        long sumBytes = valueStride * Lanes.FLOAT_BYTES;
+        for (int b = 0; b * blockTokens < positions; b++) {
+            int slots = Math.min(blockTokens, positions - b * blockTokens);
+            long weights = scores + b * slotStride * Lanes.FLOAT_BYTES;
+            for (int d = 0; d < valueStride; d += 2 * Lanes.L) {
+                long value = values[b] + d * (long) Short.BYTES;
+                long to = sums + d * Lanes.FLOAT_BYTES;
+                if (paddedRows == 1) {
+                    BFloat16Rows.gatherTwoColumns(weights, value, stride, slots, to);
+                } else {
+                    BFloat16Rows.gatherFour(weights, spanBytes, value, stride, slots, to, sumBytes);
                 }
             }
         }

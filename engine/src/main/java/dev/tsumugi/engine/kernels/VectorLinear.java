@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** Linear layers, whose panels are shared out over a team; layers over one input are one job. */
 final class VectorLinear {
     /** Tasks per thread: enough to even out threads that the machine slows down. */
-    private static final int TASKS_PER_THREAD = 4;
+    private static final int TASKS_PER_THREAD = 12;
 
     private final ThreadTeam team;
     private final Activations activations;

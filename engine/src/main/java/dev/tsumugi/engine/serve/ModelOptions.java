@@ -13,9 +13,9 @@ import dev.tsumugi.engine.tensor.DType;
  */
 public record ModelOptions(String backend, int threads, Precision precision, DType cacheStorage) {
 
-    /** The best backend of this machine, all processors, 8-bit activations for 4-bit weights. */
+    /** The best backend of this machine, all processors, 8-bit activations for 4-bit weights, keys and values in 16 bits. */
     public static ModelOptions defaults() {
-        return new ModelOptions(Backends.AUTO, 0, Precision.FAST, DType.F32);
+        return new ModelOptions(Backends.AUTO, 0, Precision.FAST, DType.BF16);
     }
 
     public ModelOptions withBackend(String value) {
@@ -26,8 +26,9 @@ public record ModelOptions(String backend, int threads, Precision precision, DTy
         return new ModelOptions(backend, value, precision, cacheStorage);
     }
 
+    /** Sets the storage of keys and values too: 32 bits for {@link Precision#EXACT}, else 16. */
     public ModelOptions withPrecision(Precision value) {
-        return new ModelOptions(backend, threads, value, cacheStorage);
+        return new ModelOptions(backend, threads, value, value == Precision.EXACT ? DType.F32 : DType.BF16);
     }
 
     public ModelOptions withCacheStorage(DType value) {
