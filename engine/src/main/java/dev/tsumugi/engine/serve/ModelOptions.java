@@ -30,8 +30,4 @@ public record ModelOptions(String backend, int threads, Precision precision, DTy
     public ModelOptions withPrecision(Precision value) {
         return new ModelOptions(backend, threads, value, value == Precision.EXACT ? DType.F32 : DType.BF16);
     }
-
-    public ModelOptions withCacheStorage(DType value) {
-        return new ModelOptions(backend, threads, precision, value);
-    }
 }
