@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -37,22 +38,29 @@ final class RunningPlatform implements AutoCloseable {
     private final int port;
     private final HttpClient http =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
+    private final Map<String, String> environment;
     private Process process;
 
-    private RunningPlatform(Path home, int port) {
+    private RunningPlatform(Path home, int port, Map<String, String> environment) {
         this.home = home;
         this.port = port;
+        this.environment = environment;
         this.process = launch();
     }
 
     /** Starts a platform without documents and waits until it answers. */
     static RunningPlatform start() {
+        return start(Map.of());
+    }
+
+    /** @param environment beside that of this process */
+    static RunningPlatform start(Map<String, String> environment) {
         try {
             // PostgreSQL runs as an unprivileged user under root, which must be able to reach its folder.
             Path home = Files.createTempDirectory("tsumugi-system-test-");
             home.toFile().setExecutable(true, false);
             home.toFile().setReadable(true, false);
-            RunningPlatform platform = new RunningPlatform(home, freeBasePort());
+            RunningPlatform platform = new RunningPlatform(home, freeBasePort(), environment);
             platform.awaitReady();
             return platform;
         } catch (IOException e) {
@@ -99,6 +107,7 @@ final class RunningPlatform implements AutoCloseable {
         builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
         builder.environment().put("TSUMUGI_HOME", home.resolve("state").toString());
         builder.environment().put("TSUMUGI_PORT", Integer.toString(port));
+        builder.environment().putAll(environment);
         try {
             return builder.start();
         } catch (IOException e) {
