@@ -16,7 +16,10 @@ import java.util.stream.IntStream;
  * most. Arguments: model, backend, threads.
  */
 final class EngineProcess {
-    static final String READY = "ready";
+    /** Begins the line that says that it is ready. */
+    static final String READY = "engine is ready";
+    /** Begins the line with its peak of memory in MiB. */
+    static final String PEAK = "peak of memory: ";
 
     private static final int STREAMS = 16;
     private static final int PROMPT = 128;
@@ -34,7 +37,7 @@ final class EngineProcess {
             answer(engine, random, 1, 1, 1);
             System.out.println(READY);
             answer(engine, random, STREAMS, PROMPT, ANSWER);
-            System.out.println(Processors.peakMiB(ProcessHandle.current().pid()));
+            System.out.println(PEAK + Processors.peakMiB(ProcessHandle.current().pid()));
         }
     }
 

@@ -73,16 +73,26 @@ final class ProcessFigures {
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader lines = process.inputReader()) {
-            BenchException.require(EngineProcess.READY.equals(lines.readLine()), "the engine's process does not start");
+            String unused = next(lines, EngineProcess.READY);
             double seconds = (System.nanoTime() - start) / 1e9;
-            String peak = lines.readLine();
-            BenchException.require(peak != null && process.waitFor() == 0, "the engine's process failed");
-            return new double[] {seconds, Double.parseDouble(peak)};
+            double peak = Double.parseDouble(next(lines, EngineProcess.PEAK));
+            BenchException.require(process.waitFor() == 0, "the engine's process failed");
+            return new double[] {seconds, peak};
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new BenchException("interrupted", e);
         } finally {
             process.destroy();
         }
+    }
+
+    /** What follows {@code mark} on the first line that begins with it; log lines come between. */
+    private static String next(BufferedReader lines, String mark) throws IOException {
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            if (line.startsWith(mark)) {
+                return line.substring(mark.length());
+            }
+        }
+        throw new BenchException("the engine's process ended early");
     }
 }

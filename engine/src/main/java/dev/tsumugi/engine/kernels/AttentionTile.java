@@ -187,15 +187,7 @@ final class AttentionTile {
                 long nextTo = pair ? to + stride : to;
                 if (direct) {
                     BFloat16Rows.scoreFour(
-                            query,
-                            rowBytes,
-                            column,
-                            next,
-                            slotStride * Short.BYTES,
-                            headSize,
-                            to,
-                            nextTo,
-                            spanBytes);
+                            query, rowBytes, column, next, slotStride * Short.BYTES, headSize, to, nextTo, spanBytes);
                     continue;
                 }
                 for (int r = 0; r < paddedRows; r += 4) {
@@ -404,7 +396,8 @@ final class AttentionTile {
         long stride = valueStride * Lanes.FLOAT_BYTES;
         if (paddedRows == 1) {
             for (long column = 0; column < stride; column += 4 * Lanes.VECTOR_BYTES) {
-                gatherFourColumns(column, Math.min(3 * Lanes.VECTOR_BYTES, stride - column - Lanes.VECTOR_BYTES), positions);
+                gatherFourColumns(
+                        column, Math.min(3 * Lanes.VECTOR_BYTES, stride - column - Lanes.VECTOR_BYTES), positions);
             }
             return;
         }

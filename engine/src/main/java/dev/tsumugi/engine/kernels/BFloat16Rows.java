@@ -100,8 +100,7 @@ final class BFloat16Rows {
      * @param value the first of {@code slots} rows of values, {@code stride} bytes apart
      * @param to the first row of sums, fp32; the next ones are {@code toBytes} apart
      */
-    static void gatherFour(
-            long weights, long weightBytes, long value, long stride, int slots, long to, long toBytes) {
+    static void gatherFour(long weights, long weightBytes, long value, long stride, int slots, long to, long toBytes) {
         long second = to + Lanes.VECTOR_BYTES;
         FloatVector low0 = Lanes.load(to);
         FloatVector low1 = Lanes.load(to + toBytes);

@@ -4,11 +4,9 @@ import dev.tsumugi.contracts.AdapterKey;
 import dev.tsumugi.engine.adapter.AdapterSlots;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.zip.CRC32C;
@@ -164,13 +162,21 @@ public final class AdapterNames {
 
     /** Holds what answers the tenant where no adapter is named: its own promoted one, else that of all; null when there is neither. */
     synchronized @Nullable HeldAdapter holdPromoted(String tenant, String text) {
-        return hold(promoted(tenant).or(() -> promoted("")).orElse(null), text);
+        Named own = promoted(tenant);
+        return hold(own == null ? promoted("") : own, text);
     }
 
-    private Optional<Named> promoted(String tenant) {
-        return names.values().stream()
-                .filter(named -> named.promoted() && named.key().tenant().equals(tenant))
-                .max(Comparator.comparing(Named::since));
+    /** The one that was promoted last. */
+    private @Nullable Named promoted(String tenant) {
+        Named latest = null;
+        for (Named named : names.values()) {
+            if (named.promoted()
+                    && named.key().tenant().equals(tenant)
+                    && (latest == null || !named.since().isBefore(latest.since()))) {
+                latest = named;
+            }
+        }
+        return latest;
     }
 
     private @Nullable HeldAdapter hold(@Nullable Named named, String text) {
