@@ -17,10 +17,10 @@ import picocli.CommandLine.Parameters;
         description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
         footer = {
             "",
-            "NAME is one of: engine, training, reader, peft (no platform needed), ingest, search, ask, memory, platform",
-            "(the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
+            "NAME is one of: engine, kernels, training, reader, peft (no platform needed), ingest, search, ask, memory,",
+            "platform (the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
             "measures it.",
-            "All but the first four need a platform: ./tsumugi up --detach"
+            "All but the first five need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
     @Parameters(paramLabel = "NAME", description = "what to measure")
@@ -45,7 +45,7 @@ public final class Bench implements Runnable {
             description = "engine, training, reader: auto, vector, onednn; engine also reference")
     private String backend = "auto";
 
-    @Option(names = "--threads", description = "engine, training, reader: default all processors")
+    @Option(names = "--threads", description = "engine, kernels, training, reader: default all processors")
     private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(
@@ -56,7 +56,8 @@ public final class Bench implements Runnable {
     @Option(
             names = "--figures",
             defaultValue = "",
-            description = "engine: only figures whose name this regular expression finds, such as 'prefill|decode'")
+            description =
+                    "engine, kernels: only figures whose name this regular expression finds, such as 'prefill|decode'")
     private Pattern figures = Pattern.compile("");
 
     @Option(names = "--data", description = "reader: questions to train on, in the format of SQuAD 2.0")
@@ -124,6 +125,10 @@ public final class Bench implements Runnable {
         List<Suite> chosen = new ArrayList<>();
         if (name.equals("engine")) {
             chosen.add(new EngineSuite(model, backend, threads, text, figures));
+            return chosen;
+        }
+        if (name.equals("kernels")) {
+            chosen.add(new KernelSuite(threads, figures));
             return chosen;
         }
         if (name.equals("training")) {

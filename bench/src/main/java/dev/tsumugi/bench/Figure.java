@@ -42,7 +42,7 @@ record Figure(String name, String unit, double[] runs, int threads, double other
 
     /** One row of the table for people. */
     String toRow() {
-        return "%-44s %12s %-10s  (%s to %s, %d runs%s)"
+        return "%-72s %12s %-10s  (%s to %s, %d runs%s)"
                 .formatted(
                         name,
                         plain(median()),
