@@ -13,6 +13,7 @@ import java.util.List;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The rules of the house that ARCHITECTURE.md states. */
@@ -67,6 +68,18 @@ class HouseRulesTests {
                         "dev.tsumugi.platform..",
                         "dev.tsumugi.contracts..",
                         "org.apache.kafka..")
+                .check(ALL);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"serve, train", "train, serve"})
+    void serving_and_training_do_not_know_each_other(String one, String other) {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.tsumugi.engine." + one + "..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.tsumugi.engine." + other + "..")
                 .check(ALL);
     }
 
