@@ -44,7 +44,12 @@ public final class AdapterNames {
             Instant since) {
 
         Set<String> digests() {
-            return canary == null ? Set.of(digest) : Set.of(digest, canary.digest());
+            Set<String> digests = new HashSet<>();
+            digests.add(digest);
+            if (canary != null) {
+                digests.add(canary.digest());
+            }
+            return digests;
         }
     }
 

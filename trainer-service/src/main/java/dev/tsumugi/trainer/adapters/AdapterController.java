@@ -131,7 +131,15 @@ class AdapterController {
                 throw ProblemException.badRequest(
                         "adapter-invalid", "A canary needs the digest of the version that is to be tried.");
             }
-            publisher.startCanary(key, version(key, wanted), percent);
+            String tried = version(key, wanted);
+            if (registry.find(key)
+                    .filter(adapter -> adapter.digest().equals(tried))
+                    .isPresent()) {
+                throw ProblemException.badRequest(
+                        "adapter-invalid",
+                        "The adapter " + name + " stands for this version already; a canary tries another one.");
+            }
+            publisher.startCanary(key, tried, percent);
         } else if (wanted != null) {
             publisher.promote(key, version(key, wanted));
         } else {

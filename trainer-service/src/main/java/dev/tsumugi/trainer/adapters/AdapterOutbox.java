@@ -75,8 +75,17 @@ class AdapterOutbox implements SmartLifecycle {
     }
 
     void copyAll() {
+        RuntimeException failure = null;
         for (AdapterKey key : registry.unpublished()) {
-            registry.copy(key, this::send);
+            try {
+                registry.copy(key, this::send);
+            } catch (RuntimeException e) {
+                // One name must not keep those of others from being copied.
+                failure = e;
+            }
+        }
+        if (failure != null) {
+            throw failure;
         }
     }
 

@@ -171,7 +171,11 @@ public class AdapterPublisher {
 
     /** Has one of its versions answer a part of the requests for a name. */
     void startCanary(AdapterKey key, String digest, int percent) {
-        change(key, adapter -> adapter.withCanary(digest, percent, clock.instant()));
+        change(
+                key,
+                adapter -> adapter.digest().equals(digest)
+                        ? adapter
+                        : adapter.withCanary(digest, percent, clock.instant()));
     }
 
     /**

@@ -61,12 +61,19 @@ class AdapterRegistry {
                 insert(key, version);
                 return first;
             }
+            String base = versions(key).stream()
+                    .filter(known -> known.digest().equals(before.digest()))
+                    .map(AdapterVersion::baseDigest)
+                    .findFirst()
+                    .orElse("");
             insert(key, version);
-            if (!before.deleted() && before.canary() == null && before.digest().equals(version.digest())) {
+            boolean same = !before.deleted() && before.digest().equals(version.digest());
+            // The same adapter for another file of the model is news: generators refused it before.
+            if (same && before.canary() == null && base.equals(version.baseDigest())) {
                 return before;
             }
             return update(
-                    canaryPercent == 0 || before.deleted()
+                    canaryPercent == 0 || before.deleted() || same
                             ? before.pointedTo(version.digest(), "published", clock.instant())
                             : before.withCanary(version.digest(), canaryPercent, clock.instant()));
         });

@@ -35,6 +35,9 @@ import tools.jackson.databind.json.JsonMapper;
  * loss is measured in the same go.
  */
 public final class Evaluation implements AutoCloseable {
+    /** Each takes a row of logits as long as the vocabulary. */
+    private static final int MOST_JUDGED_TOKENS = 256;
+
     private static final int BLOCK = 16;
     private static final int AT_ONCE = 8;
     private static final long CACHE_BYTES = 256L << 20;
@@ -148,11 +151,15 @@ public final class Evaluation implements AutoCloseable {
                 .toList();
     }
 
-    /** Mean negative log likelihood of the answer's tokens and the one that ends it; what does not fit the context is left out. */
+    /**
+     * Mean negative log likelihood of the answer's tokens and the one that ends it, of the first {@value #MOST_JUDGED_TOKENS}; what does not fit
+     * the context is left out.
+     */
     private double loss(List<ChatMessage> messages, String answer, @Nullable AdapterLease lease) {
         int[] prompt = model.chatPrompt(messages);
         int[] said = model.text().chatAnswer(messages, answer);
-        int[] tokens = Arrays.copyOf(prompt, Math.min(prompt.length + said.length, longest));
+        int judged = Math.min(said.length, MOST_JUDGED_TOKENS);
+        int[] tokens = Arrays.copyOf(prompt, Math.min(prompt.length + judged, longest));
         System.arraycopy(said, 0, tokens, prompt.length, tokens.length - prompt.length);
         int count = tokens.length - prompt.length;
         if (count == 0) {

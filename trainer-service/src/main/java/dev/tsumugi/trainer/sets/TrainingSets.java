@@ -106,6 +106,8 @@ public class TrainingSets {
     /** After the deletion of a document nothing new is learned from it. */
     @Transactional
     public void withdraw(String tenant, String document) {
+        // No set may be in the making meanwhile from what is deleted here.
+        store.lockTenant(tenant);
         int gone = examples.deleteByDocument(tenant, document);
         store.withdraw(tenant, document);
         store.recordWithdrawal(tenant, document, gone);

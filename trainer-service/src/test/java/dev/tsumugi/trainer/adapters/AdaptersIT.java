@@ -22,6 +22,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -160,14 +162,16 @@ class AdaptersIT {
         assertThat(promoted.path("digest").asString()).isEqualTo(r4);
         assertThat(promoted.path("canary").isNull()).isTrue();
         assertThat(promoted.path("previous").get(0).asString()).isEqualTo(r8);
-        for (String bad : List.of("{\"canary\": 5}", "{\"digest\": \"" + r4 + "\", \"canary\": 101}")) {
+        String standsAlready = "{\"digest\": \"" + r4 + "\", \"canary\": 5}";
+        for (String bad : List.of("{\"canary\": 5}", "{\"digest\": \"" + r4 + "\", \"canary\": 101}", standsAlready)) {
             trainer.json(400, "POST", "/internal/adapters/support/promote", "try", bad);
         }
         trainer.json(404, "POST", "/internal/adapters/support/promote", "try", "{\"digest\": \"0123456789\"}");
     }
 
     @Test
-    void what_is_no_adapter_is_refused_by_name_and_nothing_of_it_is_kept() throws Exception {
+    void what_is_no_adapter_is_refused_by_name_and_the_old_one_stays() throws Exception {
+        Set<Path> before = temporaryFolders();
         importZip("careful", "support", RunningTrainer.R8);
         byte[] zeros = new byte[2 << 20];
         Map<String, byte[]> truncated = peft(RunningTrainer.R4);
@@ -207,9 +211,15 @@ class AdaptersIT {
         trainer.refusals.clear();
         assertThat(get("careful", "support").path("digest").asString()).isEqualTo(r8);
         assertThat(get("careful", "support").path("version").asInt()).isEqualTo(1);
+        assertThat(temporaryFolders()).isEqualTo(before);
+    }
+
+    /** Those of imports, and what programs that were killed left of theirs. */
+    private static Set<Path> temporaryFolders() throws IOException {
         try (Stream<Path> temporary = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
-            assertThat(temporary.filter(path -> path.getFileName().toString().matches("tsumugi-adapter\\d+")))
-                    .isEmpty();
+            return temporary
+                    .filter(path -> path.getFileName().toString().matches("tsumugi-adapter\\d+"))
+                    .collect(Collectors.toSet());
         }
     }
 
