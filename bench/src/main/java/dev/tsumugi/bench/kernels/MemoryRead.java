@@ -1,6 +1,10 @@
 package dev.tsumugi.bench.kernels;
 
-import java.lang.foreign.Arena;
+import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Backends;
+import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.VectorBackend;
+import dev.tsumugi.engine.tensor.OwnedMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -13,7 +17,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** The memory bandwidth of this machine: each thread sums up memory of its own, far more than caches hold. */
+/**
+ * The memory bandwidth of this machine: each thread sums up memory of its own, far more than caches hold. The memory is the engine's, which asks
+ * for huge pages: read through small ones, it would seem slower than the engine reads its weights.
+ */
 @State(Scope.Thread)
 public class MemoryRead {
     /** That one call in one thread reads. */
@@ -22,14 +29,16 @@ public class MemoryRead {
     private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_PREFERRED;
     private static final int VECTOR_BYTES = LONGS.vectorByteSize();
 
-    private Arena arena;
+    private Backend backend;
+    private OwnedMemory owned;
     private MemorySegment memory;
 
     /** Fills the memory with 0, 1, 2 ..., and checks their sum. */
     @Setup
     public void fill() {
-        arena = Arena.ofShared();
-        memory = arena.allocate(BYTES, 64);
+        backend = Backends.open(VectorBackend.NAME, 1, Precision.FAST);
+        owned = backend.allocate(BYTES);
+        memory = owned.segment();
         long count = BYTES / Long.BYTES;
         for (long i = 0; i < count; i++) {
             memory.setAtIndex(ValueLayout.JAVA_LONG, i, i);
@@ -61,6 +70,7 @@ public class MemoryRead {
 
     @TearDown
     public void close() {
-        arena.close();
+        owned.close();
+        backend.close();
     }
 }
