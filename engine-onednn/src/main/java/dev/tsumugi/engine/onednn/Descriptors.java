@@ -3,6 +3,7 @@ package dev.tsumugi.engine.onednn;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_cpu;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_data_type_undef;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_format_tag_any;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_query_weights_md;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_scratchpad_mode_user;
@@ -22,6 +23,9 @@ final class Descriptors implements AutoCloseable {
     private final OneDnnLibrary library;
     private final MemorySegment engine;
     private final MemorySegment attributes;
+    /** Of products that add to what is there. */
+    private final MemorySegment adding;
+
     private final Map<Shape, Layout> layouts = new HashMap<>();
 
     private record Shape(int inputs, int outputs, Element element) {}
@@ -43,6 +47,14 @@ final class Descriptors implements AutoCloseable {
             attributes = out.get(ADDRESS, 0);
             // Scratch memory of our own, one for each thread: that of the library must not be used by two threads.
             OneDnnLibrary.call(library.attributesScratchpad, attributes, dnnl_scratchpad_mode_user);
+            OneDnnLibrary.call(library.attributesCreate, out);
+            adding = out.get(ADDRESS, 0);
+            OneDnnLibrary.call(library.attributesScratchpad, adding, dnnl_scratchpad_mode_user);
+            OneDnnLibrary.call(library.followingCreate, out);
+            MemorySegment following = out.get(ADDRESS, 0);
+            OneDnnLibrary.call(library.followingSum, following, 1f, 0, dnnl_data_type_undef);
+            OneDnnLibrary.call(library.attributesFollowing, adding, following);
+            OneDnnLibrary.call(library.followingDestroy, following);
         }
     }
 
@@ -62,56 +74,64 @@ final class Descriptors implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment weights =
                     tagged(arena, shape.inputs, shape.outputs, shape.element.weights(), dnnl_format_tag_any);
-            MemorySegment product =
-                    product(arena, TYPICAL_ROWS, shape.inputs, shape.outputs, shape.outputs, shape.element, weights);
-            MemorySegment chosen = library.query(product, dnnl_query_weights_md);
-            MemorySegment out = arena.allocate(ADDRESS);
-            OneDnnLibrary.call(library.descriptorClone, out, chosen);
-            MemorySegment descriptor = out.get(ADDRESS, 0);
+            MemorySegment source = strided(TYPICAL_ROWS, shape.inputs, shape.inputs, 1, shape.element.input());
+            MemorySegment target = strided(TYPICAL_ROWS, shape.outputs, shape.outputs, 1, shape.element.output());
+            MemorySegment product = product(arena, source, weights, target, false);
+            MemorySegment descriptor = copy(library.query(product, dnnl_query_weights_md));
             OneDnnLibrary.call(library.primitiveDescriptorDestroy, product);
+            OneDnnLibrary.call(library.descriptorDestroy, source);
+            OneDnnLibrary.call(library.descriptorDestroy, target);
             OneDnnLibrary.call(library.descriptorDestroy, weights);
             return new Layout(descriptor, library.size(descriptor));
         }
     }
 
     /**
-     * Describes {@code out[rows, outputs] = x[rows, inputs] * weights}, to be destroyed by the caller.
+     * Describes {@code target = source * weights}, to be destroyed by the caller.
      *
-     * @param outStride elements from one row of {@code out} to the next
+     * @param add adds to the target instead of overwriting it
      */
     MemorySegment product(
-            SegmentAllocator arena,
-            int rows,
-            int inputs,
-            int outputs,
-            int outStride,
-            Element element,
-            MemorySegment weights) {
-        MemorySegment source = strided(arena, rows, inputs, inputs, element.input());
-        MemorySegment target = strided(arena, rows, outputs, outStride, element.output());
+            SegmentAllocator arena, MemorySegment source, MemorySegment weights, MemorySegment target, boolean add) {
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.call(
-                library.matmulDescriptor, out, engine, source, weights, MemorySegment.NULL, target, attributes);
-        OneDnnLibrary.call(library.descriptorDestroy, source);
-        OneDnnLibrary.call(library.descriptorDestroy, target);
+                library.matmulDescriptor,
+                out,
+                engine,
+                source,
+                weights,
+                MemorySegment.NULL,
+                target,
+                add ? adding : attributes);
         return out.get(ADDRESS, 0);
     }
 
     /**
-     * A matrix with rows {@code stride} elements apart, to be destroyed by the caller.
+     * A matrix with rows {@code rowStride} elements apart and columns {@code columnStride}, to be destroyed by the caller.
      *
      * @param type {@code dnnl_data_type_t}
      */
-    MemorySegment strided(SegmentAllocator arena, long rows, long columns, long stride, int type) {
-        MemorySegment out = arena.allocate(ADDRESS);
-        OneDnnLibrary.call(
-                library.descriptorWithStrides,
-                out,
-                2,
-                arena.allocateFrom(JAVA_LONG, rows, columns),
-                type,
-                arena.allocateFrom(JAVA_LONG, stride, 1));
-        return out.get(ADDRESS, 0);
+    MemorySegment strided(long rows, long columns, long rowStride, long columnStride, int type) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ADDRESS);
+            OneDnnLibrary.call(
+                    library.descriptorWithStrides,
+                    out,
+                    2,
+                    arena.allocateFrom(JAVA_LONG, rows, columns),
+                    type,
+                    arena.allocateFrom(JAVA_LONG, rowStride, columnStride));
+            return out.get(ADDRESS, 0);
+        }
+    }
+
+    /** To be destroyed by the caller. */
+    MemorySegment copy(MemorySegment descriptor) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ADDRESS);
+            OneDnnLibrary.call(library.descriptorClone, out, descriptor);
+            return out.get(ADDRESS, 0);
+        }
     }
 
     /**
@@ -137,6 +157,7 @@ final class Descriptors implements AutoCloseable {
     public void close() {
         layouts.values().forEach(layout -> OneDnnLibrary.call(library.descriptorDestroy, layout.descriptor()));
         OneDnnLibrary.call(library.attributesDestroy, attributes);
+        OneDnnLibrary.call(library.attributesDestroy, adding);
         OneDnnLibrary.call(library.engineDestroy, engine);
     }
 }

@@ -45,6 +45,8 @@ public final class OneDnnBackend implements Backend {
     private final Worker[] workers;
     private final LinearByOneDnn linear;
     private final OneDnnKernels kernels;
+    private final AttentionByOneDnn attention;
+    private final TrainingKernels training;
     private final Element floats;
     private final Element integers;
     private long packedBytes;
@@ -75,6 +77,10 @@ public final class OneDnnBackend implements Backend {
         }
         linear = new LinearByOneDnn(library, vector.team(), workers);
         kernels = new OneDnnKernels(vector.kernels(), linear);
+        attention = new AttentionByOneDnn(library, vector.team(), workers);
+        training = floats == Element.BF16
+                ? new OneDnnTrainingKernels(vector.trainingKernels(), attention)
+                : vector.trainingKernels();
     }
 
     @Override
@@ -137,7 +143,7 @@ public final class OneDnnBackend implements Backend {
 
     @Override
     public TrainingKernels trainingKernels() {
-        return vector.trainingKernels();
+        return training;
     }
 
     private void tellOfLimit() {
@@ -195,6 +201,7 @@ public final class OneDnnBackend implements Backend {
     @Override
     public void close() {
         linear.close();
+        attention.close();
         for (Worker worker : workers) {
             worker.close();
         }

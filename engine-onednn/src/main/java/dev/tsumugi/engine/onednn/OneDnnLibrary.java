@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.onednn;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -42,6 +43,12 @@ final class OneDnnLibrary {
     final MethodHandle attributesCreate;
     final MethodHandle attributesScratchpad;
     final MethodHandle attributesDestroy;
+    /** What follows a product: oneDNN's "post-ops". */
+    final MethodHandle followingCreate;
+
+    final MethodHandle followingSum;
+    final MethodHandle followingDestroy;
+    final MethodHandle attributesFollowing;
     final MethodHandle matmulDescriptor;
     final MethodHandle reorderDescriptor;
     final MethodHandle primitiveDescriptorDestroy;
@@ -78,6 +85,11 @@ final class OneDnnLibrary {
         attributesScratchpad =
                 function("dnnl_primitive_attr_set_scratchpad_mode", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
         attributesDestroy = function("dnnl_primitive_attr_destroy", one);
+        followingCreate = function("dnnl_post_ops_create", one);
+        followingSum = function(
+                "dnnl_post_ops_append_sum", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_FLOAT, JAVA_INT, JAVA_INT));
+        followingDestroy = function("dnnl_post_ops_destroy", one);
+        attributesFollowing = function("dnnl_primitive_attr_set_post_ops", two);
         matmulDescriptor = function(
                 "dnnl_matmul_primitive_desc_create",
                 FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS));

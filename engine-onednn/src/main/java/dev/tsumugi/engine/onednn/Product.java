@@ -20,8 +20,16 @@ final class Product implements AutoCloseable {
     /** @param outStride elements from one row of the output to the next */
     record Shape(int rows, int inputs, int outputs, int outStride, Element element) {}
 
+    /**
+     * {@code c = a b} or {@code c += a b} in fp32, of bfloat16 [rows, inner] and [inner, columns] that are not packed, either way round.
+     *
+     * @param aRow elements from one row of {@code a} to the next; likewise the others
+     */
+    record Plain(
+            int rows, int inner, int columns, int aRow, int aColumn, int bRow, int bColumn, int cRow, boolean add) {}
+
     private final OneDnnLibrary library;
-    private final MemorySegment stream;
+    private final Worker worker;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment primitive;
     private final MemorySegment source;
@@ -29,43 +37,68 @@ final class Product implements AutoCloseable {
     private final MemorySegment target;
     private final MemorySegment scratch;
     private final MemorySegment arguments;
+    private final long scratchBytes;
     private final String implementation;
 
-    Product(Descriptors descriptors, MemorySegment stream, Shape shape) {
+    /** By weights in the layout that oneDNN chose for them. */
+    Product(Descriptors descriptors, Worker worker, Shape shape) {
+        this(
+                descriptors,
+                worker,
+                descriptors.strided(
+                        shape.rows(),
+                        shape.inputs(),
+                        shape.inputs(),
+                        1,
+                        shape.element().input()),
+                descriptors.copy(descriptors
+                        .layout(shape.inputs(), shape.outputs(), shape.element())
+                        .descriptor()),
+                descriptors.strided(
+                        shape.rows(),
+                        shape.outputs(),
+                        shape.outStride(),
+                        1,
+                        shape.element().output()),
+                false);
+    }
+
+    /** Of matrices as they lie. */
+    Product(Descriptors descriptors, Worker worker, Plain shape) {
+        this(
+                descriptors,
+                worker,
+                descriptors.strided(shape.rows(), shape.inner(), shape.aRow(), shape.aColumn(), Element.BF16.input()),
+                descriptors.strided(
+                        shape.inner(), shape.columns(), shape.bRow(), shape.bColumn(), Element.BF16.weights()),
+                descriptors.strided(shape.rows(), shape.columns(), shape.cRow(), 1, Element.BF16.output()),
+                shape.add());
+    }
+
+    /** The three layouts are freed. */
+    private Product(
+            Descriptors descriptors,
+            Worker worker,
+            MemorySegment sourceLayout,
+            MemorySegment weightsLayout,
+            MemorySegment targetLayout,
+            boolean add) {
         this.library = descriptors.library();
-        this.stream = stream;
-        Descriptors.Layout layout = descriptors.layout(shape.inputs(), shape.outputs(), shape.element());
-        MemorySegment descriptor = descriptors.product(
-                arena,
-                shape.rows(),
-                shape.inputs(),
-                shape.outputs(),
-                shape.outStride(),
-                shape.element(),
-                layout.descriptor());
+        this.worker = worker;
+        MemorySegment descriptor = descriptors.product(arena, sourceLayout, weightsLayout, targetLayout, add);
         implementation = library.implementation(descriptor, dnnl_query_impl_info_str, arena.allocate(ADDRESS));
         MemorySegment out = arena.allocate(ADDRESS);
         OneDnnLibrary.call(library.primitiveCreate, out, descriptor);
         primitive = out.get(ADDRESS, 0);
-        MemorySegment sourceLayout = descriptors.strided(
-                arena,
-                shape.rows(),
-                shape.inputs(),
-                shape.inputs(),
-                shape.element().input());
-        MemorySegment targetLayout = descriptors.strided(
-                arena,
-                shape.rows(),
-                shape.outputs(),
-                shape.outStride(),
-                shape.element().output());
         MemorySegment scratchLayout = library.query(descriptor, dnnl_query_scratchpad_md);
         source = memory(descriptors, sourceLayout, MemorySegment.NULL);
-        weights = memory(descriptors, layout.descriptor(), MemorySegment.NULL);
+        weights = memory(descriptors, weightsLayout, MemorySegment.NULL);
         target = memory(descriptors, targetLayout, MemorySegment.NULL);
-        scratch = memory(descriptors, scratchLayout, arena.allocate(Math.max(64, library.size(scratchLayout)), 4096));
-        OneDnnLibrary.call(library.descriptorDestroy, sourceLayout);
-        OneDnnLibrary.call(library.descriptorDestroy, targetLayout);
+        scratch = memory(descriptors, scratchLayout, MemorySegment.NULL);
+        scratchBytes = library.size(scratchLayout);
+        for (MemorySegment layout : new MemorySegment[] {sourceLayout, weightsLayout, targetLayout}) {
+            OneDnnLibrary.call(library.descriptorDestroy, layout);
+        }
         OneDnnLibrary.call(library.primitiveDescriptorDestroy, descriptor);
         arguments = arena.allocate(ARGUMENTS * ARGUMENT_BYTES, 8);
         argument(0, DNNL_ARG_SRC, source);
@@ -103,7 +136,8 @@ final class Product implements AutoCloseable {
             status = (int) library.memorySetHandle.invokeExact(source, MemorySegment.ofAddress(x));
             status |= (int) library.memorySetHandle.invokeExact(weights, MemorySegment.ofAddress(packed));
             status |= (int) library.memorySetHandle.invokeExact(target, MemorySegment.ofAddress(out));
-            status |= (int) library.primitiveExecute.invokeExact(primitive, stream, ARGUMENTS, arguments);
+            status |= (int) library.memorySetHandle.invokeExact(scratch, worker.scratch(scratchBytes));
+            status |= (int) library.primitiveExecute.invokeExact(primitive, worker.stream(), ARGUMENTS, arguments);
         } catch (Throwable e) {
             throw new IllegalStateException("oneDNN cannot be called", e);
         }

@@ -15,42 +15,54 @@ final class Worker implements AutoCloseable {
     private final Descriptors descriptors;
     private final MemorySegment stream;
     private final Map<Product.Shape, Product> products = new HashMap<>();
+    private final Map<Product.Plain, Product> plainProducts = new HashMap<>();
     private final Reorder rounding;
     private final MemorySegment tail;
     private final Arena own = Arena.ofShared();
-    private Arena arena = Arena.ofShared();
-    private MemorySegment room = MemorySegment.NULL;
+    private final Room room = new Room();
+    private final Room scratch = new Room();
 
     Worker(Descriptors descriptors) {
         this.descriptors = descriptors;
         this.stream = descriptors.stream();
         this.tail = own.allocate(SPAN * (Element.F32.bytes() + Element.BF16.bytes()), 64);
-        try (Arena local = Arena.ofConfined()) {
-            MemorySegment from = descriptors.strided(local, 1, SPAN, SPAN, Element.F32.input());
-            MemorySegment to = descriptors.strided(local, 1, SPAN, SPAN, Element.BF16.input());
-            rounding = new Reorder(descriptors, stream, from, to);
-            OneDnnLibrary.call(descriptors.library().descriptorDestroy, from);
-            OneDnnLibrary.call(descriptors.library().descriptorDestroy, to);
-        }
+        MemorySegment from = descriptors.strided(1, SPAN, SPAN, 1, Element.F32.input());
+        MemorySegment to = descriptors.strided(1, SPAN, SPAN, 1, Element.BF16.input());
+        rounding = new Reorder(descriptors, stream, from, to);
+        OneDnnLibrary.call(descriptors.library().descriptorDestroy, from);
+        OneDnnLibrary.call(descriptors.library().descriptorDestroy, to);
     }
 
     Product product(Product.Shape shape) {
         Product product = products.get(shape);
         if (product == null) {
-            product = new Product(descriptors, stream, shape);
+            product = new Product(descriptors, this, shape);
             products.put(shape, product);
+        }
+        return product;
+    }
+
+    Product product(Product.Plain shape) {
+        Product product = plainProducts.get(shape);
+        if (product == null) {
+            product = new Product(descriptors, this, shape);
+            plainProducts.put(shape, product);
         }
         return product;
     }
 
     /** Scratch memory, valid until the next call. */
     MemorySegment room(long bytes) {
-        if (room.byteSize() < bytes) {
-            arena.close();
-            arena = Arena.ofShared();
-            room = arena.allocate(bytes, 64);
-        }
-        return room;
+        return room.of(bytes);
+    }
+
+    /** What products compute in, valid until the next call. */
+    MemorySegment scratch(long bytes) {
+        return scratch.of(bytes);
+    }
+
+    MemorySegment stream() {
+        return stream;
     }
 
     /** Writes elements {@code from} until {@code from + count} of fp32 {@code x} to the same places of bfloat16 {@code out}. */
@@ -98,9 +110,11 @@ final class Worker implements AutoCloseable {
     @Override
     public void close() {
         products.values().forEach(Product::close);
+        plainProducts.values().forEach(Product::close);
         rounding.close();
         OneDnnLibrary.call(descriptors.library().streamDestroy, stream);
-        arena.close();
+        room.close();
+        scratch.close();
         own.close();
     }
 }

@@ -1,10 +1,13 @@
 package dev.tsumugi.engine.onednn;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.TrainingKernels.AttentionShape;
+import dev.tsumugi.engine.kernels.VectorBackend;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.HostMemory;
@@ -13,6 +16,8 @@ import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,6 +60,55 @@ class OneDnnTrainingTests {
                 }
             }
         }
+    }
+
+    @ParameterizedTest(name = "{0} tokens, {1} over {2} heads of {3}, window {4}")
+    @CsvSource({"'1', 2, 1, 8, 0", "'33, 7', 4, 2, 16, 0", "'70, 600', 3, 1, 24, 0", "'200', 2, 2, 40, 50"})
+    void attentionAndItsGradientsAgreeWithThoseInFp32(String lengths, int heads, int keyHeads, int size, int window) {
+        int[] starts = new int[lengths.split(", ").length + 1];
+        for (int s = 1; s < starts.length; s++) {
+            starts[s] = starts[s - 1] + Integer.parseInt(lengths.split(", ")[s - 1]);
+        }
+        AttentionShape shape = new AttentionShape(starts, heads, keyHeads, size, window, (float) (1 / Math.sqrt(size)));
+        int tokens = shape.tokens();
+        Random random = new Random(29);
+        float[] states = values(tokens * shape.stride(), random);
+        float[] slopes = values(tokens * heads * size, random);
+        try (Backend exact = new VectorBackend(2, Precision.EXACT);
+                Backend onednn = new OneDnnBackend(2, Precision.FAST)) {
+            // Twice, because what the first run leaves behind must not change the second.
+            List<float[]> first = attention(onednn, shape, states, slopes);
+            List<float[]> second = attention(onednn, shape, states, slopes);
+            List<float[]> expected = attention(exact, shape, states, slopes);
+            for (int i = 0; i < expected.size(); i++) {
+                assertThat(second.get(i)).isEqualTo(first.get(i));
+                double largest = 0;
+                for (float value : expected.get(i)) {
+                    largest = Math.max(largest, Math.abs(value));
+                }
+                // Factors keep 8 bits.
+                assertThat(first.get(i)).containsExactly(expected.get(i), offset((float) (largest / 64)));
+            }
+        }
+    }
+
+    /** Output, logarithms of sums, and gradient by queries, keys and values. */
+    private static List<float[]> attention(Backend backend, AttentionShape shape, float[] states, float[] slopes) {
+        Tensor heads = backend.upload(states);
+        Tensor dOut = backend.upload(slopes);
+        Tensor out = backend.allocate(DType.F32, slopes.length);
+        Tensor logSums = backend.allocate(DType.F32, shape.tokens(), shape.heads());
+        Tensor dHeads = backend.allocate(DType.F32, states.length);
+        backend.trainingKernels().attention(out, logSums, heads, shape);
+        backend.trainingKernels().attentionBackward(dHeads, dOut, out, logSums, heads, shape);
+        List<float[]> results = new ArrayList<>();
+        for (Tensor tensor : List.of(out, logSums, dHeads, heads, dOut)) {
+            float[] values = new float[(int) tensor.shape().elements()];
+            backend.download(tensor, values, values.length);
+            results.add(values);
+            ((OwnedMemory) tensor.memory()).close();
+        }
+        return results.subList(0, 3);
     }
 
     private interface Element {

@@ -170,13 +170,30 @@ public interface TrainingKernels {
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared
     record AttentionShape(int[] starts, int heads, int keyValueHeads, int headSize, int window, float scale) {
-        int tokens() {
+        public int tokens() {
             return starts[starts.length - 1];
         }
 
         /** Elements of a row of queries, keys and values. */
-        int stride() {
+        public int stride() {
             return (heads + 2 * keyValueHeads) * headSize;
+        }
+
+        /** @throws IllegalArgumentException when the shape is none, or a tensor of {@link #attention} too small for it */
+        public void require(Tensor out, Tensor logSums, Tensor states) {
+            if (heads < 1 || keyValueHeads < 1 || heads % keyValueHeads != 0) {
+                throw new IllegalArgumentException(heads + " query heads over " + keyValueHeads + " key/value heads");
+            }
+            for (int s = 0; s + 1 < starts.length; s++) {
+                if (starts[s] >= starts[s + 1] || starts[0] != 0) {
+                    throw new IllegalArgumentException(
+                            "sequence " + s + " begins at " + starts[s] + " and ends before " + starts[s + 1]);
+                }
+            }
+            long tokens = tokens();
+            Sizes.require("out", out, tokens * heads * headSize);
+            Sizes.require("log sums", logSums, tokens * heads);
+            Sizes.require("heads", states, tokens * stride());
         }
     }
 }

@@ -318,7 +318,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
 
     @Override
     public void attention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
-        requireAttention(out, logSums, heads, shape);
+        shape.require(out, logSums, heads);
         attention.forward(
                 VectorKernels.address(out), VectorKernels.address(logSums), VectorKernels.address(heads), shape);
     }
@@ -326,8 +326,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     @Override
     public void attentionBackward(
             Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
-        requireAttention(out, logSums, heads, shape);
-        requireAttention(dOut, logSums, dHeads, shape);
+        shape.require(out, logSums, heads);
+        shape.require(dOut, logSums, dHeads);
         attention.backward(
                 VectorKernels.address(dHeads),
                 VectorKernels.address(dOut),
@@ -335,24 +335,6 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
                 VectorKernels.address(logSums),
                 VectorKernels.address(heads),
                 shape);
-    }
-
-    private static void requireAttention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
-        if (shape.heads() < 1 || shape.keyValueHeads() < 1 || shape.heads() % shape.keyValueHeads() != 0) {
-            throw new IllegalArgumentException(
-                    shape.heads() + " query heads over " + shape.keyValueHeads() + " key/value heads");
-        }
-        int[] starts = shape.starts();
-        for (int s = 0; s + 1 < starts.length; s++) {
-            if (starts[s] >= starts[s + 1] || starts[0] != 0) {
-                throw new IllegalArgumentException(
-                        "sequence " + s + " begins at " + starts[s] + " and ends before " + starts[s + 1]);
-            }
-        }
-        long tokens = shape.tokens();
-        Sizes.require("out", out, tokens * shape.heads() * shape.headSize());
-        Sizes.require("log sums", logSums, tokens * shape.heads());
-        Sizes.require("heads", heads, tokens * shape.stride());
     }
 
     @Override
