@@ -100,6 +100,7 @@ final class RunningTrainer implements AutoCloseable {
         volatile int running;
         volatile int looks;
         volatile int searches;
+        volatile Runnable beforeSearch = () -> {};
 
         /** @param passage a search response */
         StandIns(String passage) throws IOException {
@@ -109,6 +110,7 @@ final class RunningTrainer implements AutoCloseable {
                 exchange.getRequestBody().readAllBytes();
                 boolean search = exchange.getRequestURI().getPath().equals("/internal/search");
                 if (search) {
+                    beforeSearch.run();
                     searches++;
                 } else {
                     looks++;

@@ -234,20 +234,7 @@ class TrainerIT {
         assertThat(held).isNotEmpty();
         String document = held.get(0).get("example").get("documents").get(0).stringValue();
 
-        try (KafkaProducer<String, byte[]> producer =
-                new KafkaProducer<>(kafka(), new StringSerializer(), new ByteArraySerializer())) {
-            DocumentStatus status = new DocumentStatus(
-                    DocumentStatus.SCHEMA_VERSION,
-                    "withdraw",
-                    document,
-                    2,
-                    DocumentState.DELETED,
-                    0,
-                    null,
-                    Instant.now());
-            producer.send(new ProducerRecord<>(
-                    Topics.DOCUMENT_STATUS, "withdraw/" + document, JSON.writeValueAsBytes(status)));
-        }
+        deleted("withdraw", document);
         await().atMost(LONG).untilAsserted(() -> {
             JsonNode after = json(200, call("GET", path, "withdraw", null));
             assertThat(after.get("withdrawn").intValue()).isEqualTo(1);
@@ -265,6 +252,81 @@ class TrainerIT {
         assertThat(call("GET", path, "another", null).statusCode()).isEqualTo(404);
         assertThat(call("DELETE", path, "withdraw", null).statusCode()).isEqualTo(204);
         assertThat(call("GET", path, "withdraw", null).statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void a_question_that_was_generated_from_a_deleted_document_goes_with_it_whatever_passages_it_has()
+            throws Exception {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 80; i++) {
+            lines.append(JSON.writeValueAsString(Map.of(
+                            "id",
+                            "e" + i,
+                            "question",
+                            "How many bends has the river " + i + "?",
+                            "contexts",
+                            List.of(Map.of(
+                                    "text",
+                                    "The river " + i + " has " + (i + 1000) + " bends.",
+                                    "documentId",
+                                    "doc/" + i)),
+                            "answer",
+                            Integer.toString(i + 1000))))
+                    .append('\n');
+        }
+        json(200, call("POST", "/internal/training/examples", "origins", lines.toString()));
+        JsonNode set = json(201, call("POST", "/internal/training/sets", "origins", "{\"unanswerableShare\": 0.3}"));
+        String path = "/internal/training/sets/" + set.get("id").stringValue();
+        for (String split : List.of("train", "held-out")) {
+            JsonNode generated = generated(path, split).getFirst().get("example");
+            String document = generated.get("origins").get(0).stringValue();
+            assertThat(generated.get("documents").valueStream().map(JsonNode::stringValue))
+                    .isNotEmpty()
+                    .doesNotContain(document);
+
+            deleted("origins", document);
+            String id = generated.get("id").stringValue();
+            await().atMost(LONG)
+                    .untilAsserted(() -> assertThat(generated(path, split))
+                            .noneMatch(member -> member.get("example")
+                                    .get("id")
+                                    .stringValue()
+                                    .equals(id)));
+        }
+        JsonNode next = json(201, call("POST", "/internal/training/sets", "origins", "{\"unanswerableShare\": 0.3}"));
+        assertThat(generated("/internal/training/sets/" + next.get("id").stringValue(), "held-out"))
+                .as("nor does it come back with what is held out")
+                .isNotEmpty()
+                .allMatch(member -> member.get("example").get("origins").size() == 1);
+        assertThat(json(200, call("GET", "/internal/training/withdrawals", "origins", null))
+                        .get("documents"))
+                .hasSize(2);
+        deleted("origins", "doc/unknown");
+        deleted("origins", "doc/0");
+        await().atMost(LONG)
+                .untilAsserted(() -> assertThat(
+                                json(200, call("GET", "/internal/training/withdrawals", "origins", null))
+                                        .get("documents"))
+                        .as("a document that nothing was learned from is not listed")
+                        .hasSize(3));
+    }
+
+    private static List<JsonNode> generated(String set, String split) throws Exception {
+        return json(200, call("GET", set + "/examples?limit=1000&split=" + split, "origins", null))
+                .get("examples")
+                .valueStream()
+                .filter(member -> member.get("source").stringValue().equals("generated"))
+                .toList();
+    }
+
+    private static void deleted(String tenant, String document) {
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(kafka(), new StringSerializer(), new ByteArraySerializer())) {
+            DocumentStatus status = new DocumentStatus(
+                    DocumentStatus.SCHEMA_VERSION, tenant, document, 2, DocumentState.DELETED, 0, null, Instant.now());
+            producer.send(new ProducerRecord<>(
+                    Topics.DOCUMENT_STATUS, tenant + "/" + document, JSON.writeValueAsBytes(status)));
+        }
     }
 
     private static JsonNode examples(String tenant) throws Exception {

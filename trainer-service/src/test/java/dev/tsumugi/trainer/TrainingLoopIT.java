@@ -3,13 +3,24 @@ package dev.tsumugi.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.tsumugi.contracts.DocumentState;
+import dev.tsumugi.contracts.Topics;
+import dev.tsumugi.contracts.event.DocumentStatus;
+import dev.tsumugi.embedded.EmbeddedKafka;
 import dev.tsumugi.embedded.EmbeddedPostgres;
 import java.nio.file.Path;
+import java.sql.Timestamp;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -133,6 +144,63 @@ class TrainingLoopIT {
         assertThat(trainer.call("GET", "/internal/training/jobs/" + id, "another", null)
                         .statusCode())
                 .isEqualTo(404);
+    }
+
+    @Test
+    void what_is_deleted_while_a_job_fetches_it_is_not_learned_and_what_is_deleted_later_is_listed() throws Exception {
+        String tenant = "deleted";
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 60; i++) {
+            lines.append(RunningTrainer.JSON.writeValueAsString(
+                            Map.of("question", "Which colour has the lamp in room " + i + "?", "answer", "blue")))
+                    .append('\n');
+        }
+        trainer.post(200, "/internal/training/examples", tenant, lines.toString());
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("maxSteps", 2);
+        AtomicBoolean deleted = new AtomicBoolean();
+        others.beforeSearch = () -> {
+            if (deleted.compareAndSet(false, true)) {
+                delete(tenant, "manual");
+            }
+        };
+        try {
+            JsonNode job = finished(tenant, startJob(tenant, Map.of("settings", settings)));
+            assertThat(job.get("state").stringValue()).isEqualTo("REFUSED");
+            assertThat(job.get("notes").toString() + job.get("message").stringValue())
+                    .contains("no ");
+        } finally {
+            others.beforeSearch = () -> {};
+        }
+        assertThat(trainer.get("/internal/training/withdrawals", tenant).get("documents"))
+                .isEmpty();
+
+        JsonNode second = finished(tenant, startJob(tenant, Map.of("settings", settings)));
+        assertThat(second.get("losses").get("train")).isNotEmpty();
+        delete(tenant, "manual");
+        assertThat(trainer.get("/internal/training/withdrawals", tenant).get("documents"))
+                .hasSize(1);
+    }
+
+    /** As ingest-service tells of a deletion; returns when the trainer has heard of it. */
+    private static void delete(String tenant, String document) {
+        Timestamp before = jdbc().queryForObject("SELECT clock_timestamp()", Timestamp.class);
+        DocumentStatus status = new DocumentStatus(
+                DocumentStatus.SCHEMA_VERSION, tenant, document, 2, DocumentState.DELETED, 0, null, Instant.now());
+        try (KafkaProducer<String, byte[]> producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", EmbeddedKafka.shared().bootstrapServers()),
+                new StringSerializer(),
+                new ByteArraySerializer())) {
+            producer.send(new ProducerRecord<>(
+                    Topics.DOCUMENT_STATUS, tenant + "/" + document, RunningTrainer.JSON.writeValueAsBytes(status)));
+        }
+        await().atMost(LONG)
+                .until(() -> !jdbc().queryForList(
+                                "SELECT 1 FROM trainer.withdrawn_documents WHERE tenant = ? AND document_id = ? AND withdrawn_at > ?",
+                                tenant,
+                                document,
+                                before)
+                        .isEmpty());
     }
 
     @Test

@@ -25,22 +25,14 @@ import org.jspecify.annotations.Nullable;
  * #close}. LoRA and rsLoRA without biases; ranks and scales by pattern; everything that would need more than {@code scale * B A x} beside a
  * linear layer is refused with what to do instead.
  *
- * <p>Its identity is {@link #digest}: SHA-256, in lower-case hexadecimal, over what the adapter computes. In this order, text as UTF-8:
- *
- * <ol>
- *   <li>the line {@code tsumugi-lora-1} and a line feed;
- *   <li>for each adapted linear layer, in ascending order of its name (by UTF-16 code unit): name, a blank, its scale as {@link
- *       Float#toHexString} writes it, and a line feed;
- *   <li>a line feed;
- *   <li>all bytes of {@code adapter_model.safetensors}.
- * </ol>
- *
- * Settings that do not change the result, such as the dropout or the name of the base model, are no part of it.
+ * <p>Its identity is {@link #digest}: SHA-256, in lower-case hexadecimal, over both files: the text {@code tsumugi-lora-2 }, the length of
+ * {@code adapter_config.json} in decimal digits, a line feed, the bytes of that file, and those of {@code adapter_model.safetensors}. All of the
+ * configuration is a part of it, for whether an adapter fits a model depends on more than what it computes.
  */
 public final class PeftAdapter implements AutoCloseable {
     static final String CONFIG = "adapter_config.json";
     static final String WEIGHTS = "adapter_model.safetensors";
-    private static final String DIGEST_FORMAT = "tsumugi-lora-1\n";
+    private static final String DIGEST_FORMAT = "tsumugi-lora-2 ";
 
     private static final Pattern MATRIX = Pattern.compile("base_model\\.model\\.(.{1,200})\\.lora_([AB])\\.weight");
     private static final int HASHED_AT_A_TIME = 1 << 20;
@@ -243,13 +235,9 @@ public final class PeftAdapter implements AutoCloseable {
     /** Its identity, computed from the whole content; see the class. */
     public String digest() {
         MessageDigest sha256 = sha256();
-        StringBuilder scales = new StringBuilder(DIGEST_FORMAT);
-        pairs.forEach((module, pair) -> scales.append(module)
-                .append(' ')
-                .append(Float.toHexString(pair.scale()))
-                .append('\n'));
-        scales.append('\n');
-        sha256.update(scales.toString().getBytes(StandardCharsets.UTF_8));
+        byte[] settings = config.bytes();
+        sha256.update((DIGEST_FORMAT + settings.length + "\n").getBytes(StandardCharsets.UTF_8));
+        sha256.update(settings);
         MemorySegment content = file.content();
         for (long at = 0; at < content.byteSize(); at += HASHED_AT_A_TIME) {
             sha256.update(content.asSlice(at, Math.min(HASHED_AT_A_TIME, content.byteSize() - at))

@@ -70,6 +70,7 @@ final class PeftConfig {
     private record Setting(BoundedPattern pattern, double value) {}
 
     private final Path file;
+    private final byte[] bytes;
     private final JsonNode json;
     private final BoundedPattern.Steps steps = new BoundedPattern.Steps();
     private final int rank;
@@ -81,9 +82,10 @@ final class PeftConfig {
     private final Predicate<String> target;
     private final Predicate<String> excluded;
 
-    private PeftConfig(Path file, JsonNode json) {
+    private PeftConfig(Path file, byte[] bytes) {
         this.file = file;
-        this.json = json;
+        this.bytes = bytes;
+        this.json = ModelJson.object(file, bytes);
         refuseOthers();
         rank = (int) number("r", json.path("r"), 1, MAX_RANK);
         alpha = number("lora_alpha", json.path("lora_alpha"), -1e6, 1e6);
@@ -104,7 +106,12 @@ final class PeftConfig {
 
     /** @throws ModelFileException when the file is missing or unsound, or asks for what the engine does not compute */
     static PeftConfig read(Path file) {
-        return new PeftConfig(file, ModelJson.object(file, MAX_BYTES));
+        return new PeftConfig(file, ModelJson.read(file, MAX_BYTES));
+    }
+
+    /** The file as it was read. */
+    byte[] bytes() {
+        return bytes;
     }
 
     private void refuseOthers() {

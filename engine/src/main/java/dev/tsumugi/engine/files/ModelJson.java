@@ -36,7 +36,15 @@ public final class ModelJson {
      * @throws ModelFileException when it is missing, larger than {@code maxBytes}, or no JSON object
      */
     public static JsonNode object(Path file, long maxBytes) {
-        byte[] json;
+        return object(file, read(file, maxBytes));
+    }
+
+    /**
+     * The bytes of {@code file}.
+     *
+     * @throws ModelFileException when it is missing, or larger than {@code maxBytes}
+     */
+    public static byte[] read(Path file, long maxBytes) {
         try {
             long size = Files.size(file);
             if (size > maxBytes) {
@@ -45,15 +53,18 @@ public final class ModelJson {
                         "has " + size + " bytes, more than the " + maxBytes + " allowed",
                         "Use the file as published");
             }
-            json = Files.readAllBytes(file);
+            return Files.readAllBytes(file);
         } catch (IOException e) {
             throw new ModelFileException(file, "cannot be read: " + e, "A model folder needs this file", e);
         }
-        return object(file, json);
     }
 
-    /** The JSON object {@code json}, which stands in or came for {@code file}. */
-    static JsonNode object(Path file, byte[] json) {
+    /**
+     * The JSON object {@code json}, which stands in or came for {@code file}.
+     *
+     * @throws ModelFileException when it is no JSON object
+     */
+    public static JsonNode object(Path file, byte[] json) {
         try {
             JsonNode node = MAPPER.readTree(json);
             if (!node.isObject()) {

@@ -349,18 +349,21 @@ class PeftAdapterTests {
     }
 
     @Test
-    void the_digest_is_that_of_what_the_adapter_computes() throws Exception {
+    void the_digest_is_that_of_both_files() throws Exception {
         Set<String> adapted = Set.of("lm_head", "model.layers.2.mlp.down_proj");
         String targets = ", \"target_modules\": [\"lm_head\", \"model.layers.2.mlp.down_proj\"]";
         write(adapted, 2, ", \"r\": 2, \"lora_alpha\": 3" + targets);
         MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-        sha256.update("tsumugi-lora-1\nlm_head 0x1.8p0\nmodel.layers.2.mlp.down_proj 0x1.8p0\n\n"
-                .getBytes(StandardCharsets.UTF_8));
+        byte[] settings = Files.readAllBytes(folder.resolve(PeftAdapter.CONFIG));
+        sha256.update(("tsumugi-lora-2 " + settings.length + "\n").getBytes(StandardCharsets.UTF_8));
+        sha256.update(settings);
         sha256.update(Files.readAllBytes(folder.resolve(PeftAdapter.WEIGHTS)));
         String digest = HexFormat.of().formatHex(sha256.digest());
         assertThat(digestOf(folder)).isEqualTo(digest);
-        config(", \"r\": 2, \"lora_alpha\": 3.0, \"lora_dropout\": 0.2, \"revision\": \"x\"" + targets);
-        assertThat(digestOf(folder)).as("settings without effect").isEqualTo(digest);
+        config(", \"r\": 2, \"lora_alpha\": 3, \"target_modules\": [\"lm_head\"]");
+        assertThat(digestOf(folder))
+                .as("other layers, which decides whether it fits a model")
+                .isNotEqualTo(digest);
         config(", \"r\": 2, \"lora_alpha\": 4" + targets);
         assertThat(digestOf(folder)).as("another scale").isNotEqualTo(digest);
         config(", \"r\": 2, \"lora_alpha\": 3" + targets);

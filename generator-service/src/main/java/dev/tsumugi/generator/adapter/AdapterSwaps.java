@@ -115,7 +115,8 @@ final class AdapterSwaps {
                     Duration.ofNanos(nanos.getAsLong() - begin).toMillis());
         } catch (AdapterRefusedException e) {
             failed(key, one, e, false);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
+            // An adapter for which the memory does not suffice, say, must not end the thread that brings the others.
             failed(key, one, e, true);
         }
     }
@@ -126,7 +127,7 @@ final class AdapterSwaps {
                 key, registration.version(), registration.digest(), canary, registration.promoted(), registration.at());
     }
 
-    private void failed(AdapterKey key, Wanted one, Exception e, boolean outage) {
+    private void failed(AdapterKey key, Wanted one, Throwable e, boolean outage) {
         one.outage = outage;
         one.error = e instanceof AdapterRefusedException || e instanceof IOException
                 ? String.valueOf(e.getMessage())

@@ -116,6 +116,9 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
                 } catch (RuntimeException e) {
                     log.warn("{} cannot be read; tried again: {}", Topics.ADAPTER_REGISTRY, e.toString());
                     Thread.sleep(AFTER_FAILURE);
+                } catch (Error e) {
+                    log.error("Adapters cannot be followed; tried again", e);
+                    Thread.sleep(AFTER_FAILURE);
                 }
             }
         } catch (InterruptedException e) {
@@ -249,9 +252,14 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
 
     @Override
     public Health health() {
-        return (current
-                        ? Health.up()
-                        : Health.outOfService().withDetail("reason", "the registered adapters are being loaded"))
+        Thread running = thread;
+        return (!current
+                        ? Health.outOfService().withDetail("reason", "the registered adapters are being loaded")
+                        : running != null && !running.isAlive()
+                                ? Health.down()
+                                        .withDetail(
+                                                "reason", "what follows the registry of adapters has ended; restart")
+                                : Health.up())
                 .withDetail("replica", replica)
                 .withDetail("names", report.size())
                 .build();

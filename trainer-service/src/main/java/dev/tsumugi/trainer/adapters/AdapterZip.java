@@ -33,14 +33,24 @@ final class AdapterZip {
      * @throws AdapterTooLargeException when the files are larger
      */
     static void unpack(Path zip, Path target, long maxBytes) throws IOException {
+        try {
+            // Before the whole directory is read into memory.
+            ZipDirectory.firstSpecialEntry(zip).ifPresent(name -> {
+                throw refused(name, "is a link or another special file");
+            });
+            unpackChecked(zip, target, maxBytes);
+        } catch (ZipException e) {
+            throw new InvalidAdapterZipException("The content is no zip file, or a damaged one (" + e.getMessage()
+                    + "). Zip the PEFT folder again.");
+        }
+    }
+
+    private static void unpackChecked(Path zip, Path target, long maxBytes) throws IOException {
         try (ZipFile file = new ZipFile(zip.toFile())) {
             if (file.size() > MOST_ENTRIES) {
                 throw new InvalidAdapterZipException("The zip file has " + file.size() + " entries; a PEFT folder has "
                         + "two files and some words, at most " + MOST_ENTRIES + " in all.");
             }
-            ZipDirectory.firstSpecialEntry(zip).ifPresent(name -> {
-                throw refused(name, "is a link or another special file");
-            });
             Set<String> found = new HashSet<>();
             long room = maxBytes;
             for (Enumeration<? extends ZipEntry> entries = file.entries(); entries.hasMoreElements(); ) {
@@ -65,9 +75,6 @@ final class AdapterZip {
                                     + " save_pretrained has written (with safe_serialization, which is its default).");
                 }
             }
-        } catch (ZipException e) {
-            throw new InvalidAdapterZipException("The content is no zip file, or a damaged one (" + e.getMessage()
-                    + "). Zip the PEFT folder again.");
         }
     }
 

@@ -7,10 +7,12 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.zip.ZipException;
 
 /**
- * What {@link java.util.zip.ZipFile} does not tell of a zip file: which entries are symbolic links. Source: APPNOTE.TXT of PKWARE, 4.3.12,
- * 4.3.16 and 4.4.15, and the modes of Unix that Info-ZIP keeps in the upper half of the external attributes.
+ * What {@link java.util.zip.ZipFile} does not tell of a zip file before it reads the directory into memory: how long that is, and which
+ * entries are symbolic links. A file whose directory two readers could look for in two places is refused. Source: APPNOTE.TXT of PKWARE,
+ * 4.3.12, 4.3.16 and 4.4.15, and the modes of Unix that Info-ZIP keeps in the upper half of the external attributes.
  */
 final class ZipDirectory {
     private static final int END_SIGNATURE = 0x06054b50;
@@ -26,21 +28,30 @@ final class ZipDirectory {
 
     private ZipDirectory() {}
 
-    /** The first entry that is neither a file nor a folder, but a link or a device. */
+    /**
+     * The first entry that is neither a file nor a folder, but a link or a device.
+     *
+     * @throws ZipException when it is no zip file, its directory is too large, or not plainly where it should be
+     */
     static Optional<String> firstSpecialEntry(Path zip) throws IOException {
         try (FileChannel channel = FileChannel.open(zip)) {
-            ByteBuffer end = read(channel, Math.max(0, channel.size() - END_LENGTH - LONGEST_COMMENT), channel.size());
+            long begin = Math.max(0, channel.size() - END_LENGTH - LONGEST_COMMENT);
+            ByteBuffer end = read(channel, begin, channel.size());
             int at = end.limit() - END_LENGTH;
             while (at >= 0 && end.getInt(at) != END_SIGNATURE) {
                 at--;
             }
             if (at < 0) {
-                throw new IOException("it has no directory");
+                throw new ZipException("it has no directory");
             }
             long length = Integer.toUnsignedLong(end.getInt(at + 12));
             long offset = Integer.toUnsignedLong(end.getInt(at + 16));
-            if (length > MOST_BYTES || offset + length > channel.size()) {
-                throw new IOException("its directory is too large or damaged");
+            if (length > MOST_BYTES) {
+                throw new ZipException("its directory has more than " + MOST_BYTES + " bytes");
+            }
+            int comment = Short.toUnsignedInt(end.getShort(at + 20));
+            if (offset + length != begin + at || at + END_LENGTH + comment != end.limit()) {
+                throw new ZipException("its directory is damaged");
             }
             return firstSpecialEntry(read(channel, offset, offset + length));
         }
@@ -49,7 +60,7 @@ final class ZipDirectory {
     private static Optional<String> firstSpecialEntry(ByteBuffer directory) throws IOException {
         for (int at = 0; at + ENTRY_LENGTH <= directory.limit(); ) {
             if (directory.getInt(at) != ENTRY_SIGNATURE) {
-                throw new IOException("its directory is damaged");
+                throw new ZipException("its directory is damaged");
             }
             int name = Short.toUnsignedInt(directory.getShort(at + 28));
             int rest =

@@ -3,6 +3,7 @@ package dev.tsumugi.trainer.examples;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param contexts passages that hold the answer, or do not when {@code answerable} is false; empty: retrieved when training
  * @param documents for each context the id of the document it stands in, empty where that is not known
  * @param cited documents that hold the answer, as far as they are known
+ * @param origins for a question that was taken from another example: the documents of that one, about which it asks
  * @param answer empty when the question cannot be answered
  */
 public record Example(
@@ -24,6 +26,7 @@ public record Example(
         List<String> contexts,
         List<String> documents,
         List<String> cited,
+        List<String> origins,
         String answer,
         boolean answerable) {
     private static final int MAX_ID = 200;
@@ -37,6 +40,7 @@ public record Example(
         contexts = List.copyOf(contexts);
         documents = List.copyOf(documents);
         cited = List.copyOf(cited);
+        origins = List.copyOf(origins);
         if (documents.size() != contexts.size()) {
             throw new IllegalArgumentException(contexts.size() + " contexts of " + documents.size() + " documents");
         }
@@ -94,6 +98,7 @@ public record Example(
                 contexts,
                 documents.isEmpty() ? contexts.stream().map(context -> "").toList() : documents,
                 cited,
+                List.of(),
                 told,
                 answerable);
     }
@@ -102,20 +107,29 @@ public record Example(
     public Set<String> allDocuments() {
         Set<String> all = new TreeSet<>(documents);
         all.addAll(cited);
+        all.addAll(origins);
         all.remove("");
         return all;
     }
 
     /** SHA-256 of all that it says, in hexadecimal digits; its id is no part of that. */
     public String digest() {
-        return HexFormat.of()
-                .formatHex(hash(List.of(
-                        question,
-                        String.join("\0", contexts),
-                        String.join("\0", documents),
-                        String.join("\0", cited),
-                        answer,
-                        Boolean.toString(answerable))));
+        List<String> parts = new ArrayList<>(List.of(
+                question,
+                String.join("\0", contexts),
+                String.join("\0", documents),
+                String.join("\0", cited),
+                answer,
+                Boolean.toString(answerable)));
+        if (!origins.isEmpty()) {
+            parts.add(String.join("\0", origins));
+        }
+        return HexFormat.of().formatHex(hash(parts));
+    }
+
+    /** Itself, with other contexts. */
+    public Example withContexts(List<String> others, List<String> othersDocuments) {
+        return new Example(id, question, others, othersDocuments, cited, origins, answer, answerable);
     }
 
     private static void limit(String field, @Nullable String value, int max) {

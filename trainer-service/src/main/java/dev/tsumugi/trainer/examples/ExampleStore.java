@@ -70,6 +70,7 @@ public class ExampleStore {
                 example.contexts().stream().map(filter::withoutPersonalData).toList(),
                 example.documents(),
                 example.cited(),
+                example.origins(),
                 filter.withoutPersonalData(example.answer()),
                 example.answerable());
     }
@@ -135,6 +136,7 @@ public class ExampleStore {
                 texts(row, "contexts"),
                 texts(row, "documents"),
                 texts(row, "cited"),
+                List.of(),
                 row.getString("answer"),
                 row.getBoolean("answerable"));
     }

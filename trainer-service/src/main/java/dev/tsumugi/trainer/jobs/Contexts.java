@@ -79,13 +79,8 @@ final class Contexts {
         return new SetMember(
                 member.split(),
                 member.source(),
-                new Example(
-                        example.id(),
-                        example.question(),
+                example.withContexts(
                         hits.stream().map(SearchResponse.Hit::text).toList(),
-                        hits.stream().map(SearchResponse.Hit::documentId).toList(),
-                        example.cited(),
-                        example.answer(),
-                        example.answerable()));
+                        hits.stream().map(SearchResponse.Hit::documentId).toList()));
     }
 }

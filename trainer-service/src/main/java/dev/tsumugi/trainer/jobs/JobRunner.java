@@ -30,7 +30,9 @@ import dev.tsumugi.trainer.sets.TrainingSets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -222,23 +224,22 @@ final class JobRunner {
                         lines.map(line -> json.readValue(line, SetMember.class)).toList();
             }
         } else {
+            Instant begun = sets.moment(running.tenant());
             List<SetMember> all = new ArrayList<>();
             for (Split split : Split.values()) {
                 all.addAll(sets.members(running.tenant(), set, split));
             }
             int every = Math.max(1, all.size() / 100);
-            filled = contexts.fill(running.tenant(), all, job.settings().passages(), done -> {
-                if (done % every == 0) {
-                    running.progress(JobState.PREPARING, JobProgress.of(done, all.size()));
-                }
-            });
+            List<SetMember> fetched =
+                    contexts.fill(running.tenant(), all, job.settings().passages(), done -> {
+                        if (done % every == 0) {
+                            running.progress(JobState.PREPARING, JobProgress.of(done, all.size()));
+                        }
+                    });
+            filled = withoutWithdrawn(running, fetched, begun);
             write(file, filled);
         }
-        Set<String> documents = new TreeSet<>();
-        filled.stream()
-                .filter(member -> member.split() != Split.HELD_OUT)
-                .forEach(member -> documents.addAll(member.example().allDocuments()));
-        store.documents(running.tenant(), running.id(), documents);
+        store.documents(running.tenant(), running.id(), learnedFrom(filled));
         List<SetMember> usable =
                 filled.stream().filter(this::teachesWhatThePassagesSay).toList();
         if (usable.size() < filled.size()) {
@@ -246,6 +247,31 @@ final class JobRunner {
                     + " examples are left out: no passage was found for them, or none that supports their answer.");
         }
         return usable;
+    }
+
+    /**
+     * Without what rests on a document that was deleted while the examples were read and their contexts fetched. Those documents are written
+     * down first: of two, a deletion and this, the later one sees the other.
+     */
+    private List<SetMember> withoutWithdrawn(RunningJob running, List<SetMember> fetched, Instant begun) {
+        store.documents(running.tenant(), running.id(), learnedFrom(fetched));
+        Set<String> withdrawn = sets.withdrawnSince(running.tenant(), begun);
+        if (withdrawn.isEmpty()) {
+            return fetched;
+        }
+        List<SetMember> left = fetched.stream()
+                .filter(member -> Collections.disjoint(member.example().allDocuments(), withdrawn))
+                .toList();
+        store.forgetDocuments(running.tenant(), running.id(), withdrawn);
+        return left;
+    }
+
+    private static Set<String> learnedFrom(List<SetMember> members) {
+        Set<String> documents = new TreeSet<>();
+        members.stream()
+                .filter(member -> member.split() != Split.HELD_OUT)
+                .forEach(member -> documents.addAll(member.example().allDocuments()));
+        return documents;
     }
 
     private void write(Path file, List<SetMember> members) throws IOException {

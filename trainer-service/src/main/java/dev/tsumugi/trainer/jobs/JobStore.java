@@ -175,6 +175,19 @@ class JobStore {
                 });
     }
 
+    /** The job does not learn from these after all. */
+    void forgetDocuments(String tenant, UUID id, Collection<String> documents) {
+        template.batchUpdate(
+                "DELETE FROM job_documents WHERE tenant = ? AND document_id = ? AND job_id = ?",
+                documents,
+                500,
+                (statement, document) -> {
+                    statement.setString(1, tenant);
+                    statement.setString(2, document);
+                    statement.setObject(3, id);
+                });
+    }
+
     /** @return whether it was not finished before */
     boolean finish(String tenant, UUID id, int attempt, JobState state, String message) {
         return jdbc.sql("UPDATE jobs SET state = ?, message = ?, finished_at = now()" + MINE)

@@ -3,9 +3,12 @@ package dev.tsumugi.trainer.sets;
 import dev.tsumugi.trainer.examples.Example;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.JdbcTemplate;
@@ -172,21 +175,35 @@ class SetStore {
                 .update();
     }
 
+    /** Of every document: a job may hold it at this moment and write down only later that it learns from it. */
     void recordWithdrawal(String tenant, String document, int examples) {
         jdbc.sql("""
-                        INSERT INTO withdrawn_documents AS old (tenant, document_id, examples)
-                        SELECT :tenant, :document, :examples
-                        WHERE :examples > 0 OR EXISTS
-                            (SELECT 1 FROM job_documents WHERE tenant = :tenant AND document_id = :document)
+                        INSERT INTO withdrawn_documents AS old (tenant, document_id, examples, withdrawn_at)
+                        VALUES (:tenant, :document, :examples, clock_timestamp())
                         ON CONFLICT (tenant, document_id) DO UPDATE
-                        SET examples = old.examples + excluded.examples,
-                            withdrawn_at = CASE WHEN excluded.examples > 0 THEN now() ELSE old.withdrawn_at END""")
+                        SET examples = old.examples + excluded.examples, withdrawn_at = excluded.withdrawn_at""")
                 .param("tenant", tenant)
                 .param("document", document)
                 .param("examples", examples)
                 .update();
     }
 
+    /** The database's time, later than that of every withdrawal whose transaction has ended. */
+    Instant now() {
+        return jdbc.sql("SELECT clock_timestamp()")
+                .query(OffsetDateTime.class)
+                .single()
+                .toInstant();
+    }
+
+    Set<String> withdrawnSince(String tenant, Instant moment) {
+        return Set.copyOf(jdbc.sql("SELECT document_id FROM withdrawn_documents WHERE tenant = ? AND withdrawn_at >= ?")
+                .params(tenant, moment.atOffset(ZoneOffset.UTC))
+                .query(String.class)
+                .list());
+    }
+
+    /** Those that something was learned from, or might have been. */
     List<Withdrawal> withdrawals(String tenant, int limit) {
         return jdbc.sql("""
                         SELECT w.document_id, w.examples, w.withdrawn_at,
@@ -195,7 +212,7 @@ class SetStore {
                         FROM withdrawn_documents w
                         LEFT JOIN job_documents d USING (tenant, document_id)
                         LEFT JOIN jobs j ON j.tenant = d.tenant AND j.id = d.job_id
-                        WHERE w.tenant = ?
+                        WHERE w.tenant = ? AND (w.examples > 0 OR d.job_id IS NOT NULL)
                         GROUP BY w.document_id, w.examples, w.withdrawn_at
                         ORDER BY w.withdrawn_at DESC, w.document_id LIMIT ?""")
                 .params(tenant, limit)
@@ -225,12 +242,13 @@ class SetStore {
                 content.example(row.getString("example_id")));
     }
 
-    /** An example without its id: two that say the same are one content. */
+    /** An example without its id: two that say the same are one content. What was written before origins were kept has none. */
     private record Content(
             String question,
             List<String> contexts,
             List<String> documents,
             List<String> cited,
+            @Nullable List<String> origins,
             String answer,
             boolean answerable) {
         static Content of(Example example) {
@@ -239,12 +257,21 @@ class SetStore {
                     example.contexts(),
                     example.documents(),
                     example.cited(),
+                    example.origins(),
                     example.answer(),
                     example.answerable());
         }
 
         Example example(String id) {
-            return new Example(id, question, contexts, documents, cited, answer, answerable);
+            return new Example(
+                    id,
+                    question,
+                    contexts,
+                    documents,
+                    cited,
+                    origins == null ? List.of() : origins,
+                    answer,
+                    answerable);
         }
     }
 }

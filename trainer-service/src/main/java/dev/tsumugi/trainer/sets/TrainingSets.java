@@ -5,9 +5,11 @@ import dev.tsumugi.trainer.examples.ExampleStore;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Service;
@@ -111,6 +113,23 @@ public class TrainingSets {
         int gone = examples.deleteByDocument(tenant, document);
         store.withdraw(tenant, document);
         store.recordWithdrawal(tenant, document, gone);
+    }
+
+    /**
+     * A moment, for {@link #withdrawnSince}: whatever is read after it lacks the documents that were withdrawn before.
+     *
+     * @return by the database's clock
+     */
+    @Transactional
+    public Instant moment(String tenant) {
+        // A withdrawal that is on its way ends first.
+        store.lockTenant(tenant);
+        return store.now();
+    }
+
+    /** Documents that were deleted after {@link #moment}. */
+    public Set<String> withdrawnSince(String tenant, Instant moment) {
+        return store.withdrawnSince(tenant, moment);
     }
 
     private static String digest(List<SetMember> members) {

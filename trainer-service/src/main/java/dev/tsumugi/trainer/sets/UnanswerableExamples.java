@@ -63,6 +63,7 @@ final class UnanswerableExamples {
                         near.stream().map(Passage::text).toList(),
                         near.stream().map(Passage::document).toList(),
                         List.of(),
+                        List.copyOf(example.allDocuments()),
                         "",
                         false));
             }

@@ -65,8 +65,8 @@ class ExampleFormatsTests {
         List<String> kiso = List.of("The Kiso is 229 km long.");
         assertThat(result.examples())
                 .containsExactly(
-                        new Example("1", "How long?", kiso, List.of("squad:T"), List.of(), "229 km", true),
-                        new Example("2", "How deep?", kiso, List.of("squad:T"), List.of(), "", false));
+                        new Example("1", "How long?", kiso, List.of("squad:T"), List.of(), List.of(), "229 km", true),
+                        new Example("2", "How deep?", kiso, List.of("squad:T"), List.of(), List.of(), "", false));
     }
 
     @Test
