@@ -42,7 +42,7 @@ public final class Bench implements Runnable {
     @Option(
             names = "--backend",
             defaultValue = "auto",
-            description = "engine, training, reader: auto, vector, onednn; engine also reference")
+            description = "engine, training, reader: auto, vector, onednn; engine also reference, cuda")
     private String backend = "auto";
 
     @Option(names = "--threads", description = "engine, kernels, training, reader: default all processors")

@@ -12,6 +12,11 @@ public interface BackendProvider {
     /** Whether it can run on this machine, cheaply found out and without side effects. */
     Availability availability();
 
+    /** Whether its backend has {@link Backend#trainingKernels}. */
+    default boolean trains() {
+        return true;
+    }
+
     /**
      * @param threads that compute, the caller's included; at least 1
      * @throws IllegalStateException with the reason when it is not available

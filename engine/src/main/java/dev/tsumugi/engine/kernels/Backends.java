@@ -35,6 +35,18 @@ public final class Backends {
                 .open(threads > 0 ? threads : Runtime.getRuntime().availableProcessors(), precision);
     }
 
+    /**
+     * As {@link #open}, among those that train.
+     *
+     * @throws IllegalArgumentException when no provider has that name, or it does not train
+     */
+    public static Backend openForTraining(String name, int threads, Precision precision) {
+        List<BackendProvider> training =
+                providers().stream().filter(BackendProvider::trains).toList();
+        return choose(training, name)
+                .open(threads > 0 ? threads : Runtime.getRuntime().availableProcessors(), precision);
+    }
+
     static BackendProvider choose(List<BackendProvider> providers, String name) {
         for (BackendProvider provider : providers) {
             boolean auto = name.equals(AUTO);

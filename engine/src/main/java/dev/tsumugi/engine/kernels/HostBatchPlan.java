@@ -1,20 +1,11 @@
 package dev.tsumugi.engine.kernels;
 
-/** The plan of a batch whose backend computes in this process: the arrays themselves and the rope angles of each token. */
-final class HostBatchPlan implements BatchPlan {
-    final int[] tokens;
-    final int[] positions;
-    final int[] sequences;
-    final int[][] blockTables;
-    final int[] outputs;
-    final int blockTokens;
-    final int rotaryPairs;
+/** The plan of a batch whose backend computes in this process: its layout and the rope angles of each token. */
+final class HostBatchPlan extends BatchLayout implements BatchPlan {
     /** [T, R/2]. */
     final float[] cosines;
     /** [T, R/2]. */
     final float[] sines;
-    /** Runs of tokens of one sequence: run i is tokens {@code runStarts[i]} until {@code runStarts[i + 1]}. */
-    final int[] runStarts;
 
     HostBatchPlan(
             int[] tokens,
@@ -24,95 +15,16 @@ final class HostBatchPlan implements BatchPlan {
             int[] outputs,
             int blockTokens,
             float[] inverseFrequencies) {
-        if (positions.length != tokens.length || sequences.length != tokens.length) {
-            throw new IllegalArgumentException("tokens, positions and sequences differ in length: " + tokens.length
-                    + ", " + positions.length + ", " + sequences.length);
-        }
-        this.tokens = tokens;
-        this.positions = positions;
-        this.sequences = sequences;
-        this.blockTables = blockTables;
-        this.outputs = outputs;
-        this.blockTokens = blockTokens;
-        rotaryPairs = inverseFrequencies.length;
+        super(tokens, positions, sequences, blockTables, outputs, blockTokens, inverseFrequencies.length);
         cosines = new float[tokens.length * rotaryPairs];
         sines = new float[tokens.length * rotaryPairs];
-        int runs = 0;
         for (int t = 0; t < tokens.length; t++) {
-            check(t);
-            if (t == 0 || sequences[t] != sequences[t - 1]) {
-                runs++;
-            }
             for (int i = 0; i < rotaryPairs; i++) {
                 float angle = positions[t] * inverseFrequencies[i];
                 cosines[t * rotaryPairs + i] = (float) Math.cos(angle);
                 sines[t * rotaryPairs + i] = (float) Math.sin(angle);
             }
         }
-        for (int row : outputs) {
-            if (row < 0 || row >= tokens.length) {
-                throw new IllegalArgumentException("output row " + row + " is outside of " + tokens.length + " tokens");
-            }
-        }
-        runStarts = new int[runs + 1];
-        runStarts[runs] = tokens.length;
-        for (int t = 0, run = 0; t < tokens.length; t++) {
-            if (t == 0 || sequences[t] != sequences[t - 1]) {
-                runStarts[run++] = t;
-            }
-        }
-    }
-
-    private void check(int t) {
-        int sequence = sequences[t];
-        if (sequence < 0 || sequence >= blockTables.length) {
-            throw new IllegalArgumentException(
-                    "token " + t + " is of sequence " + sequence + ", but there are " + blockTables.length);
-        }
-        int position = positions[t];
-        if (position < 0 || position / blockTokens >= blockTables[sequence].length) {
-            throw new IllegalArgumentException("position " + position + " is outside of the "
-                    + blockTables[sequence].length + " blocks of sequence " + sequence);
-        }
-        if (t > 0 && sequence == sequences[t - 1] && position != positions[t - 1] + 1) {
-            throw new IllegalArgumentException(
-                    "positions of sequence " + sequence + " jump from " + positions[t - 1] + " to " + position);
-        }
-    }
-
-    /** Cache block of a position. */
-    int block(int sequence, int position) {
-        return blockTables[sequence][position / blockTokens];
-    }
-
-    int slot(int position) {
-        return position % blockTokens;
-    }
-
-    /** Runs cut into tiles of at most {@code tokens} tokens: tile i is tokens {@code [i]} until {@code [i + 1]}. */
-    int[] tileStarts(int tokens) {
-        int tiles = 0;
-        for (int run = 0; run + 1 < runStarts.length; run++) {
-            tiles += (runStarts[run + 1] - runStarts[run] + tokens - 1) / tokens;
-        }
-        int[] starts = new int[tiles + 1];
-        starts[tiles] = this.tokens.length;
-        for (int run = 0, tile = 0; run + 1 < runStarts.length; run++) {
-            for (int t = runStarts[run]; t < runStarts[run + 1]; t += tokens) {
-                starts[tile++] = t;
-            }
-        }
-        return starts;
-    }
-
-    @Override
-    public int tokens() {
-        return tokens.length;
-    }
-
-    @Override
-    public int outputs() {
-        return outputs.length;
     }
 
     @Override
@@ -123,23 +35,5 @@ final class HostBatchPlan implements BatchPlan {
             return host;
         }
         throw new IllegalArgumentException("the plan is of another backend");
-    }
-
-    /** Fails unless the plan was made for blocks of this cache and names only blocks that it has. */
-    void checkAgainst(PagedCache cache) {
-        if (cache.blockTokens() != blockTokens) {
-            throw new IllegalArgumentException(
-                    "plan has blocks of " + blockTokens + " tokens, cache of " + cache.blockTokens());
-        }
-        for (int run = 0; run + 1 < runStarts.length; run++) {
-            int last = runStarts[run + 1] - 1;
-            int[] table = blockTables[sequences[last]];
-            for (int i = 0; i <= positions[last] / blockTokens; i++) {
-                if (table[i] < 0 || table[i] >= cache.blocks()) {
-                    throw new IllegalArgumentException(
-                            "block " + table[i] + " is outside of a cache of " + cache.blocks());
-                }
-            }
-        }
     }
 }

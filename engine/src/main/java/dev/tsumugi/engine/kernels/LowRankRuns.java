@@ -23,11 +23,13 @@ public record LowRankRuns(int[] starts, @Nullable LowRankUpdates[] updates) {
         }
     }
 
-    int count() {
+    /** How many runs. */
+    public int count() {
         return updates.length;
     }
 
-    int rows() {
+    /** Rows of all runs. */
+    public int rows() {
         return starts[updates.length];
     }
 }

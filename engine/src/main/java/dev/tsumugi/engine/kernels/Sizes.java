@@ -5,12 +5,12 @@ import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** Checks that operations make before they touch memory. */
-final class Sizes {
+/** Checks that operations make before they touch memory, alike in every backend. */
+public final class Sizes {
     private Sizes() {}
 
     /** Fails unless {@code tensor} is F32 and has {@code elements} or more. */
-    static void require(String what, Tensor tensor, long elements) {
+    public static void require(String what, Tensor tensor, long elements) {
         if (tensor.dtype() != DType.F32) {
             throw new IllegalArgumentException(what + " must be F32 and is " + tensor.dtype());
         }
@@ -19,7 +19,7 @@ final class Sizes {
         }
     }
 
-    static void requireMatrix(Tensor tensor) {
+    public static void requireMatrix(Tensor tensor) {
         if (tensor.shape().rank() != 2
                 || tensor.shape().get(0) > Integer.MAX_VALUE
                 || tensor.shape().get(1) > Integer.MAX_VALUE
@@ -33,20 +33,20 @@ final class Sizes {
         }
     }
 
-    static void requireNumbers(DType dtype) {
+    public static void requireNumbers(DType dtype) {
         if (!Dequantization.supports(dtype)) {
             throw new IllegalArgumentException("weights of type " + dtype + " are not supported");
         }
     }
 
-    private static void requireCache(PagedCache cache, int layer, HostBatchPlan plan) {
+    private static void requireCache(PagedCache cache, int layer, BatchLayout plan) {
         if (layer < 0 || layer >= cache.layers()) {
             throw new IllegalArgumentException("layer " + layer + " is outside of a cache of " + cache.layers());
         }
         plan.checkAgainst(cache);
     }
 
-    static void requireCacheSize(
+    public static void requireCacheSize(
             int layers, int blocks, int blockTokens, int keyValueHeads, int headSize, DType storage) {
         if (layers < 1 || blocks < 1 || blockTokens < 1 || keyValueHeads < 1 || headSize < 1) {
             throw new IllegalArgumentException("a cache of " + layers + " layers, " + blocks + " blocks of "
@@ -57,19 +57,19 @@ final class Sizes {
         }
     }
 
-    static void requireToken(int token, EmbeddingTable table) {
+    public static void requireToken(int token, EmbeddingTable table) {
         if (token < 0 || token >= table.rows()) {
             throw new IllegalArgumentException("token " + token + " is outside of a vocabulary of " + table.rows());
         }
     }
 
-    static void requireNorm(Tensor out, Tensor x, int rows, int width, Tensor weight) {
+    public static void requireNorm(Tensor out, Tensor x, int rows, int width, Tensor weight) {
         require("out", out, (long) rows * width);
         require("x", x, (long) rows * width);
         require("weight", weight, width);
     }
 
-    static void requireLinear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
+    public static void requireLinear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
         require("out", out, (long) rows * weight.outputs());
         require("x", x, (long) rows * weight.inputs());
         if (bias != null) {
@@ -77,7 +77,7 @@ final class Sizes {
         }
     }
 
-    static void requireRuns(LowRankRuns runs, int number) {
+    public static void requireRuns(LowRankRuns runs, int number) {
         for (LowRankUpdates updates : runs.updates()) {
             if (updates != null && (number < 0 || number >= updates.count())) {
                 throw new IllegalArgumentException(
@@ -86,7 +86,7 @@ final class Sizes {
         }
     }
 
-    static void requireLowRank(Tensor[] outs, int output, int outputs, Tensor x, int inputs, int rows) {
+    public static void requireLowRank(Tensor[] outs, int output, int outputs, Tensor x, int inputs, int rows) {
         if (output >= outs.length) {
             throw new IllegalArgumentException("output " + output + " is outside of " + outs.length);
         }
@@ -94,7 +94,7 @@ final class Sizes {
         require("x", x, (long) rows * inputs);
     }
 
-    static void requireRope(Tensor x, HostBatchPlan plan, int heads, int headSize) {
+    public static void requireRope(Tensor x, BatchLayout plan, int heads, int headSize) {
         require("x", x, (long) plan.tokens() * heads * headSize);
         if (2 * plan.rotaryPairs > headSize) {
             throw new IllegalArgumentException(
@@ -102,15 +102,15 @@ final class Sizes {
         }
     }
 
-    static void requireStore(PagedCache cache, int layer, HostBatchPlan plan, Tensor keys, Tensor values) {
+    public static void requireStore(PagedCache cache, int layer, BatchLayout plan, Tensor keys, Tensor values) {
         requireCache(cache, layer, plan);
         long elements = (long) plan.tokens() * cache.keyValueHeads() * cache.headSize();
         require("keys", keys, elements);
         require("values", values, elements);
     }
 
-    static void requireAttention(
-            Tensor out, Tensor queries, PagedCache cache, int layer, HostBatchPlan plan, int heads, int window) {
+    public static void requireAttention(
+            Tensor out, Tensor queries, PagedCache cache, int layer, BatchLayout plan, int heads, int window) {
         requireCache(cache, layer, plan);
         if (heads < 1 || heads % cache.keyValueHeads() != 0 || window < 0) {
             throw new IllegalArgumentException(heads + " query heads over " + cache.keyValueHeads()
@@ -121,7 +121,7 @@ final class Sizes {
         require("queries", queries, elements);
     }
 
-    static void requireGather(Tensor out, Tensor x, HostBatchPlan plan, int width) {
+    public static void requireGather(Tensor out, Tensor x, BatchLayout plan, int width) {
         require("x", x, (long) plan.tokens() * width);
         require("out", out, (long) plan.outputs() * width);
     }

@@ -75,7 +75,7 @@ public final class LoraTraining implements AutoCloseable {
     }
 
     static LoraTraining open(Path model, TrainingSettings settings, TrainingResources resources, Precision precision) {
-        Backend backend = Backends.open(resources.backend(), resources.threads(), precision);
+        Backend backend = Backends.openForTraining(resources.backend(), resources.threads(), precision);
         try {
             ModelFiles files = ModelStore.openPath(model);
             try {
@@ -103,7 +103,7 @@ public final class LoraTraining implements AutoCloseable {
      * @throws TrainingRefusedException when the settings do not fit the model
      */
     public static MemoryForecast forecast(Path model, TrainingSettings settings, TrainingResources resources) {
-        try (Backend backend = Backends.open(resources.backend(), resources.threads(), Precision.FAST);
+        try (Backend backend = Backends.openForTraining(resources.backend(), resources.threads(), Precision.FAST);
                 ModelFiles files = ModelStore.openPath(model)) {
             DecoderShape shape = new DecoderShape(files.config(), files.ropeLayout());
             return forecast(files, shape, settings, resources, backend);

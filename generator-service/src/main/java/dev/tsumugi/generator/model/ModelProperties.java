@@ -14,7 +14,7 @@ import org.springframework.validation.annotation.Validated;
  *
  * @param model GGUF file, folder of safetensors, or a name or repository id that the model store knows
  * @param modelName what callers call it; empty: derived from the file
- * @param backend {@code auto}, {@code vector}, {@code onednn} or {@code reference}
+ * @param backend {@code auto}, {@code cuda}, {@code onednn}, {@code vector} or {@code reference}
  * @param threads that compute; 0: one per processor
  * @param cache memory for keys and values of all requests together
  * @param contextLength most tokens of a prompt and its answer; 0: what model and cache allow

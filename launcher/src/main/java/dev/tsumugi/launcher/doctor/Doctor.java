@@ -5,12 +5,12 @@ import dev.tsumugi.embedded.EmbeddedPostgres;
 import dev.tsumugi.embedded.Ports;
 import dev.tsumugi.embedded.downloads.DownloadException;
 import dev.tsumugi.embedded.downloads.Downloads;
+import dev.tsumugi.engine.kernels.BackendProvider;
+import dev.tsumugi.engine.kernels.Backends;
 import dev.tsumugi.launcher.runtime.PlatformRecord;
 import dev.tsumugi.launcher.runtime.PortPlan;
 import dev.tsumugi.launcher.runtime.StateFolder;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.SymbolLookup;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +24,7 @@ import java.util.stream.Collectors;
 /** Looks at everything that Tsumugi needs of a machine. Changes nothing and starts nothing. */
 public final class Doctor {
     private static final int JAVA = 25;
+    private static final String GPU_BACKEND = "cuda";
     private static final long GIBIBYTE = 1L << 30;
     private static final long MEMORY_NEEDED = 3 * GIBIBYTE;
     private static final long DISK_NEEDED = 2 * GIBIBYTE;
@@ -275,13 +276,17 @@ public final class Doctor {
                 : Finding.ok(what, own);
     }
 
+    /** No GPU is no fault: the processor answers. */
     private static Finding gpu() {
-        try (Arena arena = Arena.ofConfined()) {
-            SymbolLookup.libraryLookup("libcuda.so.1", arena);
-            return Finding.ok("GPU", "NVIDIA driver found");
-        } catch (IllegalArgumentException e) {
-            return Finding.ok("GPU", "none found; answers come from the processor");
+        for (BackendProvider provider : Backends.providers()) {
+            if (provider.name().equals(GPU_BACKEND)) {
+                BackendProvider.Availability availability = provider.availability();
+                return availability.available()
+                        ? Finding.ok("GPU", "can be used")
+                        : Finding.ok("GPU", "not used: " + availability.reason());
+            }
         }
+        return Finding.ok("GPU", "this build has no GPU backend; answers come from the processor");
     }
 
     private static Path existingPart(Path folder) {

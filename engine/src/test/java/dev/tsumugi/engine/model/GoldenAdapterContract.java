@@ -8,31 +8,23 @@ import dev.tsumugi.engine.adapter.PeftAdapter;
 import dev.tsumugi.engine.files.SafetensorsFile;
 import dev.tsumugi.engine.files.SafetensorsModelFiles;
 import dev.tsumugi.engine.kernels.Backend;
-import dev.tsumugi.engine.kernels.Backends;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
-import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.tensor.DType;
 import java.util.Arrays;
-import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** Models with an adapter against what PEFT computed in fp32, alone and beside the bare model in one batch. */
-class GoldenAdapterTests {
+/** Models with an adapter against what PEFT computed in fp32, alone and beside the bare model in one batch; a backend's test extends this. */
+public abstract class GoldenAdapterContract {
     private static final float TOLERANCE = 2e-4f;
 
-    static Stream<Arguments> adaptersOnBackends() {
-        return Stream.of("llama-r8,tiny-llama", "llama-r4-rslora,tiny-llama", "gptneox-r8,tiny-gptneox")
-                .map(names -> names.split(","))
-                .flatMap(names ->
-                        Stream.of("reference", "vector").map(backend -> Arguments.of(names[0], names[1], backend)));
-    }
+    /** The backend under test. */
+    protected abstract Backend open();
 
     @ParameterizedTest
-    @MethodSource("adaptersOnBackends")
-    void logitsAreThoseRecordedWithTheAdapterAndWithout(String adapterName, String modelName, String backendName) {
-        try (Backend backend = Backends.open(backendName, 2, Precision.EXACT);
+    @CsvSource({"llama-r8,tiny-llama", "llama-r4-rslora,tiny-llama", "gptneox-r8,tiny-gptneox"})
+    void logitsAreThoseRecordedWithTheAdapterAndWithout(String adapterName, String modelName) {
+        try (Backend backend = open();
                 LanguageModel model = LanguageModels.load(
                         SafetensorsModelFiles.open(
                                 Golden.path(modelName + "/config.json").getParent()),

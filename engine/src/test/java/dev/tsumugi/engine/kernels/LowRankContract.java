@@ -20,9 +20,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Low-rank updates against the formula: several adapters and none in one batch, odd sizes, outputs that share an A or have none. */
-class LowRankTests {
+/**
+ * Low-rank updates against the formula: several adapters and none in one batch, odd sizes, outputs that share an A or have none. A backend's test
+ * extends this.
+ */
+public abstract class LowRankContract {
     private final Random random = new Random(11);
+
+    /** The backend under test. */
+    protected abstract Backend open(Precision precision);
 
     /** Values that bfloat16 holds, so that a backend which rounds adapters to it loses nothing. */
     private float[] values(int count) {
@@ -97,8 +103,8 @@ class LowRankTests {
         }
         assertThat(expected).isNotEqualTo(outs);
         for (Precision precision : Precision.values()) {
-            try (Backend vector = new VectorBackend(3, precision)) {
-                float[][] actual = run(vector, adapters, starts, owners, x, outs);
+            try (Backend backend = open(precision)) {
+                float[][] actual = run(backend, adapters, starts, owners, x, outs);
                 for (int o = 0; o < outs.length; o++) {
                     for (int i = 0; i < outs[o].length; i++) {
                         assertThat(actual[o][i])
@@ -121,12 +127,12 @@ class LowRankTests {
                 source(inputs, new int[] {3}, new int[] {0, outputs}));
         float[] x = values(rows * inputs);
         float[] out = values(rows * outputs);
-        try (Backend vector = new VectorBackend(2, precision)) {
+        try (Backend backend = open(precision)) {
             float[] together =
-                    run(vector, adapters, new int[] {0, 34, 75}, new int[] {0, 1}, x, new float[][] {out})[0];
+                    run(backend, adapters, new int[] {0, 34, 75}, new int[] {0, 1}, x, new float[][] {out})[0];
             for (int t = 0; t < rows; t++) {
                 float[] alone = run(
-                        vector,
+                        backend,
                         adapters,
                         new int[] {0, 1},
                         new int[] {t < 34 ? 0 : 1},
@@ -142,15 +148,15 @@ class LowRankTests {
     @Test
     void whatDoesNotFitIsRefused() {
         LowRankSource source = source(4, new int[] {2}, new int[] {0, 3});
-        try (Backend vector = new VectorBackend(1, Precision.EXACT);
+        try (Backend backend = open(Precision.EXACT);
                 Backend reference = new ReferenceBackend()) {
-            for (Backend backend : List.of(vector, reference)) {
-                LowRankUpdates updates = backend.prepareLowRank(List.of(source));
-                Tensor four = backend.upload(new float[4]);
-                Tensor three = backend.upload(new float[3]);
+            for (Backend each : List.of(backend, reference)) {
+                LowRankUpdates updates = each.prepareLowRank(List.of(source));
+                Tensor four = each.upload(new float[4]);
+                Tensor three = each.upload(new float[3]);
                 LowRankRuns one = new LowRankRuns(new int[] {0, 1}, new LowRankUpdates[] {updates});
                 LowRankRuns two = new LowRankRuns(new int[] {0, 2}, new LowRankUpdates[] {updates});
-                Kernels k = backend.kernels();
+                Kernels k = each.kernels();
                 assertThatThrownBy(() -> k.addLowRank(new Tensor[] {three}, three, one, 0))
                         .hasMessageContaining("x needs 4");
                 assertThatThrownBy(() -> k.addLowRank(new Tensor[] {three}, four, two, 0))
@@ -160,11 +166,11 @@ class LowRankTests {
                 assertThatThrownBy(() -> k.addLowRank(new Tensor[] {three}, four, one, 1))
                         .hasMessageContaining("update 1 is outside of an adapter of 1");
             }
-            LowRankUpdates closed = vector.prepareLowRank(List.of(source));
+            LowRankUpdates closed = backend.prepareLowRank(List.of(source));
             closed.close();
             closed.close();
-            Tensor four = vector.upload(new float[4]);
-            assertThatThrownBy(() -> vector.kernels()
+            Tensor four = backend.upload(new float[4]);
+            assertThatThrownBy(() -> backend.kernels()
                             .addLowRank(
                                     new Tensor[] {four},
                                     four,

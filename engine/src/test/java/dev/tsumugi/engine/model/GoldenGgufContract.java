@@ -7,21 +7,22 @@ import dev.tsumugi.engine.Golden;
 import dev.tsumugi.engine.files.GgufModelFiles;
 import dev.tsumugi.engine.files.SafetensorsFile;
 import dev.tsumugi.engine.kernels.Backend;
-import dev.tsumugi.engine.kernels.Backends;
-import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.tensor.DType;
 import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Models in GGUF files, whose rope turns neighbours and whose weights are of every 32-element block type. */
-class GoldenGgufTests {
+/** Models in GGUF files, whose rope turns neighbours and whose weights are of every 32-element block type; a backend's test extends this. */
+public abstract class GoldenGgufContract {
     private static final float TOLERANCE = 2e-4f;
 
+    /** The backend under test. */
+    protected abstract Backend open();
+
     @ParameterizedTest
-    @CsvSource({"tiny-llama,reference", "tiny-llama,vector", "tiny-llama-mixed,reference", "tiny-llama-mixed,vector"})
-    void exactBackendsGiveTheRecordedLogitsAndContinuation(String name, String backendName) {
-        try (Backend backend = Backends.open(backendName, 2, Precision.EXACT);
+    @ValueSource(strings = {"tiny-llama", "tiny-llama-mixed"})
+    void logitsAndContinuationAreThoseRecorded(String name) {
+        try (Backend backend = open();
                 LanguageModel model = LanguageModels.load(
                         GgufModelFiles.open(Golden.path("gguf/" + name + ".gguf")), backend, DType.F32);
                 SafetensorsFile expected =

@@ -1,0 +1,119 @@
+// Norms, activations, rotary embedding, embedding rows and output rows.
+#pragma once
+#include "weights.cuh"
+
+static const int MOST_WARPS = 32;
+
+/** A block a row; out may be x. */
+KERNEL(rms_norm, 1024, float* out, const float* x, int width, const float* weight, float epsilon) {
+    __shared__ float room[MOST_WARPS];
+    const float* row = x + (size_t)blockIdx.x * width;
+    float squares = 0;
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        squares = fmaf(row[c], row[c], squares);
+    }
+    float scale = 1.0f / sqrtf(block_sum(squares, room) / (float)width + epsilon);
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        out[(size_t)blockIdx.x * width + c] = row[c] * scale * weight[c];
+    }
+}
+
+/** A block a row; out may be x. */
+KERNEL(layer_norm, 1024, float* out, const float* x, int width, const float* weight, const float* bias, float epsilon) {
+    __shared__ float room[MOST_WARPS];
+    const float* row = x + (size_t)blockIdx.x * width;
+    float sum = 0;
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        sum += row[c];
+    }
+    float mean = block_sum(sum, room) / (float)width;
+    float squares = 0;
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        squares = fmaf(row[c] - mean, row[c] - mean, squares);
+    }
+    float scale = 1.0f / sqrtf(block_sum(squares, room) / (float)width + epsilon);
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        out[(size_t)blockIdx.x * width + c] = (row[c] - mean) * scale * weight[c] + bias[c];
+    }
+}
+
+__device__ __forceinline__ size_t first_element() {
+    return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+}
+
+__device__ __forceinline__ size_t all_threads() {
+    return (size_t)gridDim.x * blockDim.x;
+}
+
+KERNEL(swiglu, 256, float* out, const float* gate, const float* up, int count) {
+    for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
+        out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+    }
+}
+
+KERNEL(gelu_erf, 256, float* x, int count) {
+    for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
+        x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
+    }
+}
+
+KERNEL(gelu_tanh, 256, float* x, int count) {
+    for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
+        float v = x[i];
+        x[i] = 0.5f * v * (1.0f + tanhf(0.79788456080286536f * (v + 0.044715f * v * v * v)));
+    }
+}
+
+KERNEL(add, 256, float* x, const float* y, int count) {
+    for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
+        x[i] += y[i];
+    }
+}
+
+/**
+ * A thread a pair of one head of one token, in place.
+ *
+ * @param halves 1: (i, i + pairs) turn together, 0: (2i, 2i + 1)
+ */
+KERNEL(rope, 256, float* x, const int* positions, const float* frequencies, int tokens, int heads, int headSize, int pairs, int halves) {
+    size_t count = (size_t)tokens * heads * pairs;
+    for (size_t i = first_element(); i < count; i += all_threads()) {
+        int pair = (int)(i % pairs);
+        size_t head = i / pairs;
+        float angle = __fmul_rn((float)positions[head / heads], frequencies[pair]);
+        float sine, cosine;
+        sincosf(angle, &sine, &cosine);
+        float* at = x + head * headSize;
+        int first = halves ? pair : 2 * pair;
+        int second = halves ? pair + pairs : 2 * pair + 1;
+        float a = at[first];
+        float b = at[second];
+        at[first] = a * cosine - b * sine;
+        at[second] = b * cosine + a * sine;
+    }
+}
+
+/** A block an output row. */
+KERNEL(gather_rows, 256, float* out, const float* x, const int* rows, int width) {
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        out[(size_t)blockIdx.x * width + c] = x[(size_t)rows[blockIdx.x] * width + c];
+    }
+}
+
+/** A block a token. */
+template <class FORMAT>
+__device__ __forceinline__ void embed_row(float* out, const int* tokens, const Weights& table, int width) {
+    for (int c = threadIdx.x * 8; c < width; c += blockDim.x * 8) {
+        float v[8];
+        FORMAT::load(table, tokens[blockIdx.x], c, width, v);
+        for (int j = 0; j < 8 && c + j < width; j++) {
+            out[(size_t)blockIdx.x * width + c + j] = v[j];
+        }
+    }
+}
+
+#define EMBED(name, FORMAT)                                                                \
+    KERNEL(embed_##name, 128, float* out, const int* tokens, WEIGHTS, int width) {         \
+        embed_row<FORMAT>(out, tokens, TAKE_WEIGHTS, width);                               \
+    }
+FOR_EACH_FORMAT(EMBED)
