@@ -38,7 +38,7 @@ final class DriverProbe {
             }
             return Availability.yes();
         } catch (CudaException e) {
-            return Availability.no(e.getMessage());
+            return Availability.no(String.valueOf(e.getMessage()));
         }
     }
 }

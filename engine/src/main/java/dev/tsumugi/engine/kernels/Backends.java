@@ -41,10 +41,18 @@ public final class Backends {
      * @throws IllegalArgumentException when no provider has that name, or it does not train
      */
     public static Backend openForTraining(String name, int threads, Precision precision) {
-        List<BackendProvider> training =
-                providers().stream().filter(BackendProvider::trains).toList();
-        return choose(training, name)
+        return choose(training(providers(), name), name)
                 .open(threads > 0 ? threads : Runtime.getRuntime().availableProcessors(), precision);
+    }
+
+    static List<BackendProvider> training(List<BackendProvider> providers, String name) {
+        List<BackendProvider> training =
+                providers.stream().filter(BackendProvider::trains).toList();
+        if (providers.stream().anyMatch(p -> p.name().equals(name) && !p.trains())) {
+            throw new IllegalArgumentException(
+                    "backend " + name + " cannot train; use " + AUTO + " or one of " + names(training));
+        }
+        return training;
     }
 
     static BackendProvider choose(List<BackendProvider> providers, String name) {

@@ -37,8 +37,29 @@ class BackendsTests {
                 .isInstanceOf(IllegalStateException.class);
     }
 
+    @Test
+    void trainingPassesByWhatCannotTrain() {
+        BackendProvider serving = provider("cuda", 100, BackendProvider.Availability.yes(), false);
+        BackendProvider working = provider("vector", 10, BackendProvider.Availability.yes());
+        List<BackendProvider> both = List.of(serving, working);
+        assertThat(Backends.training(both, Backends.AUTO)).containsExactly(working);
+        assertThatThrownBy(() -> Backends.training(both, "cuda"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("cannot train; use auto or one of vector");
+    }
+
     private static BackendProvider provider(String name, int preference, BackendProvider.Availability availability) {
+        return provider(name, preference, availability, true);
+    }
+
+    private static BackendProvider provider(
+            String name, int preference, BackendProvider.Availability availability, boolean trains) {
         return new BackendProvider() {
+            @Override
+            public boolean trains() {
+                return trains;
+            }
+
             @Override
             public String name() {
                 return name;
