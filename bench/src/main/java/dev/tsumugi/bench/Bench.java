@@ -17,10 +17,10 @@ import picocli.CommandLine.Parameters;
         description = "Measures the engine, or the running platform. Each answer is checked before it is timed.",
         footer = {
             "",
-            "NAME is one of: engine, kernels, training, reader, peft (no platform needed), ingest, search, ask, memory,",
-            "platform (the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
+            "NAME is one of: engine, kernels, training, training-retrieval, reader, peft (no platform needed), ingest, search,",
+            "ask, memory, platform (the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
             "measures it.",
-            "All but the first five need a platform: ./tsumugi up --detach"
+            "All but the first six need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
     @Parameters(paramLabel = "NAME", description = "what to measure")
@@ -133,6 +133,10 @@ public final class Bench implements Runnable {
         }
         if (name.equals("training")) {
             chosen.add(new TrainingSuite(model, backend, threads));
+            return chosen;
+        }
+        if (name.equals("training-retrieval")) {
+            chosen.add(new TrainingRetrievalSuite());
             return chosen;
         }
         if (name.equals("reader")) {

@@ -5,6 +5,7 @@ import dev.tsumugi.embed.model.ModelFiles;
 import dev.tsumugi.embed.model.OnnxEmbedder;
 import dev.tsumugi.platform.kafka.EventCodec;
 import dev.tsumugi.platform.kafka.EventPublisher;
+import dev.tsumugi.platform.kafka.RecordSignatures;
 import dev.tsumugi.platform.kafka.RecordWorkers;
 import dev.tsumugi.platform.kafka.RecordWorkersFactory;
 import dev.tsumugi.platform.web.InternalClients;
@@ -15,10 +16,12 @@ import java.time.Duration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.kafka.core.ConsumerFactory;
 
 @Configuration(proxyBeanMethods = false)
 @EnableConfigurationProperties(EmbedProperties.class)
 class EmbedConfiguration {
+    private static final Duration QUERY_ADAPTER_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration KNOWN_CHUNKS_TIMEOUT = Duration.ofSeconds(2);
 
     @Bean
@@ -32,6 +35,24 @@ class EmbedConfiguration {
     @Bean
     EmbeddingService embeddingService(OnnxEmbedder embedder, EmbedProperties properties, MeterRegistry meters) {
         return new EmbeddingService(embedder, properties.batchTokens(), meters);
+    }
+
+    @Bean
+    QueryAdapterFollower queryAdapters(
+            ConsumerFactory<String, byte[]> consumers,
+            EventCodec codec,
+            RecordSignatures signatures,
+            InternalClients clients,
+            EmbedProperties properties,
+            OnnxEmbedder embedder,
+            MeterRegistry meters) {
+        return new QueryAdapterFollower(
+                consumers,
+                codec,
+                signatures,
+                clients.client(properties.trainerUrl(), QUERY_ADAPTER_TIMEOUT),
+                embedder.indexGeneration(),
+                meters);
     }
 
     @Bean

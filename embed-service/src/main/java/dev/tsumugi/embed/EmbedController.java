@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
@@ -22,9 +23,11 @@ class EmbedController {
     private static final long TIMEOUT_SECONDS = 60;
 
     private final EmbeddingService embeddings;
+    private final QueryAdapterFollower queryAdapters;
 
-    EmbedController(EmbeddingService embeddings) {
+    EmbedController(EmbeddingService embeddings, QueryAdapterFollower queryAdapters) {
         this.embeddings = embeddings;
+        this.queryAdapters = queryAdapters;
     }
 
     @PostMapping("/internal/embed")
@@ -39,8 +42,16 @@ class EmbedController {
         Future<EmbeddingService.Embedded> result = embeddings.embed(request.kind(), request.texts());
         try {
             EmbeddingService.Embedded embedded = result.get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            QueryAdapterFollower.Held adapter = adapter(request);
+            List<float[]> vectors = adapter == null
+                    ? embedded.vectors()
+                    : embedded.vectors().stream().map(adapter.adapter()::apply).toList();
             return new EmbedResponse(
-                    embeddings.model(), embeddings.indexGeneration(), embedded.vectors(), embedded.tokens());
+                    embeddings.model(),
+                    embeddings.indexGeneration(),
+                    vectors,
+                    embedded.tokens(),
+                    adapter == null ? null : adapter.digest());
         } catch (TimeoutException e) {
             throw new ProblemException(
                     HttpStatus.SERVICE_UNAVAILABLE,
@@ -51,6 +62,14 @@ class EmbedController {
         } catch (ExecutionException e) {
             throw e.getCause() instanceof Exception cause ? cause : e;
         }
+    }
+
+    /** Passages are never adapted: what is indexed stays as it is. */
+    private QueryAdapterFollower.@Nullable Held adapter(EmbedRequest request) {
+        String tenant = request.adaptedFor();
+        return tenant == null || request.kind() != EmbedRequest.Kind.QUERY
+                ? null
+                : queryAdapters.of(tenant).orElse(null);
     }
 
     /** The JSON may lack what the record promises. */

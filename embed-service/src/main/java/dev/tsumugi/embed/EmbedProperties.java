@@ -13,6 +13,7 @@ import org.springframework.validation.annotation.Validated;
  * @param model folder of an ONNX model; empty: the bundled one
  * @param cache folder for the unpacked model and native libraries
  * @param retrieverUrl where to ask which chunks are indexed already
+ * @param trainerUrl who has the query adapters
  * @param threads cores of one run; 0: all
  * @param batchTokens most tokens of one run, padding included; bounds the memory of a run (about 40 KiB a token)
  * @param workers records of {@code document-chunks} in work at once; their texts share batches
@@ -23,6 +24,7 @@ record EmbedProperties(
         @DefaultValue("") String model,
         Path cache,
         String retrieverUrl,
+        String trainerUrl,
         @Min(0) @Max(1024) @DefaultValue("0") int threads,
         @Min(512) @Max(65_536) @DefaultValue("1024") int batchTokens,
         @Min(1) @Max(256) @DefaultValue("16") int workers) {

@@ -11,12 +11,15 @@ import dev.tsumugi.contracts.Topics;
 import dev.tsumugi.contracts.api.EmbedRequest;
 import dev.tsumugi.contracts.api.EmbedRequest.Kind;
 import dev.tsumugi.contracts.api.EmbedResponse;
+import dev.tsumugi.contracts.event.AdapterRegistration;
 import dev.tsumugi.contracts.event.ChunkEmbeddings;
 import dev.tsumugi.contracts.event.DocumentChunks;
 import dev.tsumugi.contracts.event.DocumentChunks.Chunk;
 import dev.tsumugi.contracts.event.DocumentStatus;
 import dev.tsumugi.embedded.EmbeddedKafka;
+import dev.tsumugi.platform.adapters.QueryAdapter;
 import dev.tsumugi.platform.kafka.EventCodec;
+import dev.tsumugi.platform.kafka.EventPublisher;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.ProblemException;
 import java.net.InetAddress;
@@ -25,14 +28,18 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -58,6 +65,9 @@ class EmbedServiceIT {
     private static final String TOKEN = "a-token-for-tests-only";
 
     private static final AtomicReference<String> knownChunksAnswer = new AtomicReference<>("{\"known\":[]}");
+    /** By the digest under which they are asked for, whatever they hold. */
+    private static final Map<String, byte[]> queryAdapters = new ConcurrentHashMap<>();
+
     private static ConfigurableApplicationContext application;
     private static RestClient client;
     private static HttpServer retriever;
@@ -81,6 +91,16 @@ class EmbedServiceIT {
                 exchange.getResponseBody().write(body);
             }
         });
+        retriever.createContext("/internal/query-adapters/", exchange -> {
+            try (exchange) {
+                byte[] body =
+                        queryAdapters.get(exchange.getRequestURI().getPath().replaceAll(".*/", ""));
+                exchange.sendResponseHeaders(body == null ? 404 : 200, body == null ? -1 : body.length);
+                if (body != null) {
+                    exchange.getResponseBody().write(body);
+                }
+            }
+        });
         retriever.start();
         Map<String, Object> properties = new HashMap<>();
         properties.put("server.port", 0);
@@ -89,6 +109,9 @@ class EmbedServiceIT {
         properties.put("tsumugi.embed.cache", cache);
         properties.put(
                 "tsumugi.embed.retriever-url",
+                "http://127.0.0.1:" + retriever.getAddress().getPort());
+        properties.put(
+                "tsumugi.embed.trainer-url",
                 "http://127.0.0.1:" + retriever.getAddress().getPort());
         application = EmbedApplication.start(properties);
         client = new InternalClients(TOKEN)
@@ -261,6 +284,87 @@ class EmbedServiceIT {
                     assertThat(e.getStatusCode().value()).isEqualTo(400);
                     assertThat(e.kind()).isEqualTo(kind);
                 });
+    }
+
+    @Test
+    void questions_of_a_tenant_go_through_the_query_adapter_of_its_promoted_adapter_and_passages_do_not()
+            throws Exception {
+        EmbedResponse plain = embed(Kind.QUERY, "Which river is the longest?");
+        byte[] sound = queryAdapter(plain.indexGeneration(), 0.5f);
+        String digest = sha256(sound);
+        queryAdapters.put(digest, sound);
+        register(1, digest, false);
+        register(2, digest, true);
+        await().atMost(LIMIT)
+                .untilAsserted(
+                        () -> assertThat(adapted(Kind.QUERY).queryAdapter()).isEqualTo(digest));
+        EmbedResponse adapted = adapted(Kind.QUERY);
+        assertThat(adapted.vectors().getFirst())
+                .containsExactly(QueryAdapter.parse(sound).apply(plain.vectors().getFirst()))
+                .isNotEqualTo(plain.vectors().getFirst());
+        assertThat(adapted(Kind.PASSAGE).queryAdapter()).isNull();
+        assertThat(embed(Kind.QUERY, "Which river is the longest?").queryAdapter())
+                .isNull();
+
+        byte[] other = queryAdapter("another model", 0.5f);
+        queryAdapters.put(sha256(other), other);
+        queryAdapters.put("f".repeat(64), sound);
+        long version = 3;
+        for (String unsound : List.of(sha256(other), "f".repeat(64), "e".repeat(64))) {
+            register(version++, unsound, true);
+            await().atMost(LIMIT)
+                    .untilAsserted(
+                            () -> assertThat(adapted(Kind.QUERY).queryAdapter()).isNull());
+            register(version++, digest, true);
+            await().atMost(LIMIT)
+                    .untilAsserted(
+                            () -> assertThat(adapted(Kind.QUERY).queryAdapter()).isEqualTo(digest));
+        }
+        application.getBean(EventPublisher.class).sendSigned(Topics.ADAPTER_REGISTRY, tenant + "/lamps", null);
+        await().atMost(LIMIT)
+                .untilAsserted(
+                        () -> assertThat(adapted(Kind.QUERY).queryAdapter()).isNull());
+    }
+
+    private EmbedResponse adapted(Kind kind) {
+        return client.post()
+                .uri("/internal/embed")
+                .body(new EmbedRequest(kind, List.of("Which river is the longest?"), tenant))
+                .retrieve()
+                .body(EmbedResponse.class);
+    }
+
+    private static byte[] queryAdapter(String generation, float value) {
+        float[] matrix = new float[384];
+        Arrays.fill(matrix, value);
+        float[] other = new float[384];
+        other[7] = value;
+        return new QueryAdapter(generation, 384, 1, matrix, other).content();
+    }
+
+    private void register(long version, String queryAdapter, boolean promoted) {
+        application
+                .getBean(EventPublisher.class)
+                .sendSigned(
+                        Topics.ADAPTER_REGISTRY,
+                        tenant + "/lamps",
+                        new AdapterRegistration(
+                                AdapterRegistration.SCHEMA_VERSION,
+                                tenant,
+                                "lamps",
+                                version,
+                                "a".repeat(64),
+                                "b".repeat(64),
+                                List.of(),
+                                promoted,
+                                null,
+                                null,
+                                Map.of("queryAdapter", queryAdapter),
+                                Instant.now()));
+    }
+
+    private static String sha256(byte[] content) throws Exception {
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
     }
 
     private static EmbedResponse embed(Kind kind, String... texts) {

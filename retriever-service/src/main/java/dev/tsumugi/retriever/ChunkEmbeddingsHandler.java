@@ -3,6 +3,7 @@ package dev.tsumugi.retriever;
 import dev.tsumugi.contracts.DocumentKey;
 import dev.tsumugi.contracts.DocumentState;
 import dev.tsumugi.contracts.Topics;
+import dev.tsumugi.contracts.api.EmbedRequest;
 import dev.tsumugi.contracts.api.EmbedRequest.Kind;
 import dev.tsumugi.contracts.api.EmbedResponse;
 import dev.tsumugi.contracts.event.ChunkEmbeddings;
@@ -119,8 +120,8 @@ class ChunkEmbeddingsHandler implements RecordHandler {
         for (int from = 0; from < entries.size(); from += TEXTS_PER_CALL) {
             List<Map.Entry<String, String>> slice =
                     entries.subList(from, Math.min(from + TEXTS_PER_CALL, entries.size()));
-            EmbedResponse response = embedClient.embed(
-                    Kind.PASSAGE, slice.stream().map(Map.Entry::getValue).toList());
+            EmbedResponse response = embedClient.embed(new EmbedRequest(
+                    Kind.PASSAGE, slice.stream().map(Map.Entry::getValue).toList()));
             if (!response.indexGeneration().equals(generation)) {
                 throw new IllegalStateException("vectors of embedding model " + generation
                         + " are missing, and embed-service now runs " + response.indexGeneration()

@@ -272,7 +272,8 @@ final class RetrieverFixture {
                             request.texts().stream()
                                     .map(RetrieverFixture::vector)
                                     .toList(),
-                            1));
+                            1,
+                            null));
             exchange.getResponseHeaders().set("Content-Type", "application/json");
             exchange.sendResponseHeaders(200, body.length);
             exchange.getResponseBody().write(body);

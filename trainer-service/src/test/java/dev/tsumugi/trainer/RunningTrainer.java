@@ -3,6 +3,7 @@ package dev.tsumugi.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.tsumugi.contracts.api.EmbedResponse;
 import dev.tsumugi.contracts.api.InternalHeaders;
 import dev.tsumugi.embedded.EmbeddedKafka;
 import dev.tsumugi.embedded.EmbeddedPostgres;
@@ -15,8 +16,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.Executors;
 import org.springframework.context.ConfigurableApplicationContext;
 import tools.jackson.databind.JsonNode;
@@ -107,7 +111,7 @@ final class RunningTrainer implements AutoCloseable {
             server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
             server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
             server.createContext("/", exchange -> {
-                exchange.getRequestBody().readAllBytes();
+                byte[] request = exchange.getRequestBody().readAllBytes();
                 boolean search = exchange.getRequestURI().getPath().equals("/internal/search");
                 if (search) {
                     beforeSearch.run();
@@ -115,7 +119,9 @@ final class RunningTrainer implements AutoCloseable {
                 } else {
                     looks++;
                 }
-                String body = search ? passage : "{\"running\": " + running + ", \"waiting\": 0}";
+                String body = exchange.getRequestURI().getPath().equals("/internal/embed")
+                        ? vectors(JSON.readTree(request))
+                        : search ? passage : "{\"running\": " + running + ", \"waiting\": 0}";
                 byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
                 exchange.getResponseHeaders().set("Content-Type", "application/json");
                 exchange.sendResponseHeaders(200, bytes.length);
@@ -123,6 +129,26 @@ final class RunningTrainer implements AutoCloseable {
                 exchange.close();
             });
             server.start();
+        }
+
+        /** Of each text one that follows from its words, unit length. */
+        private static String vectors(JsonNode request) {
+            List<float[]> vectors = new ArrayList<>();
+            for (JsonNode text : request.get("texts")) {
+                Random random =
+                        new Random(text.stringValue().replaceAll("\\D", "").hashCode());
+                float[] vector = new float[16];
+                double square = 0;
+                for (int i = 0; i < vector.length; i++) {
+                    vector[i] = (float) random.nextGaussian();
+                    square += vector[i] * vector[i];
+                }
+                for (int i = 0; i < vector.length; i++) {
+                    vector[i] /= (float) Math.sqrt(square);
+                }
+                vectors.add(vector);
+            }
+            return JSON.writeValueAsString(new EmbedResponse("words", "words-1", vectors, 1, null));
         }
 
         String url() {

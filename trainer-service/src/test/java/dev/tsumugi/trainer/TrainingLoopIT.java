@@ -70,9 +70,11 @@ class TrainingLoopIT {
 
     private static RunningTrainer start(Map<String, Object> more) {
         Map<String, Object> properties = new HashMap<>(Map.of(
-                "tsumugi.trainer.retriever-url",
-                others.url(),
-                "tsumugi.trainer.generator-url",
+                "tsumugi.trainer.retriever-urls",
+                "http://127.0.0.1:1," + others.url(),
+                "tsumugi.trainer.generator-urls",
+                "http://127.0.0.1:1," + others.url(),
+                "tsumugi.trainer.embed-url",
                 others.url(),
                 "tsumugi.trainer.gate.min-questions",
                 "10",
@@ -242,6 +244,44 @@ class TrainingLoopIT {
         assertThat(steps).hasSizeGreaterThan(stepsBefore).doesNotHaveDuplicates();
         assertThat(steps.getFirst()).isEqualTo(1);
         assertThat(steps.getLast()).isEqualTo(steps.size());
+    }
+
+    @Test
+    void rag_sequence_trains_a_query_adapter_beside_the_adapter_and_the_gate_looks_at_what_questions_find()
+            throws Exception {
+        String tenant = "rag";
+        trainer.post(200, "/internal/training/examples", tenant, examples(120, "blue", "blue"));
+        Map<String, Object> settings = new HashMap<>(QUICK);
+        settings.put("objective", "rag-sequence");
+        settings.put("epochs", 4);
+        JsonNode job = finished(tenant, startJob(tenant, Map.of("adapter", "lamps", "settings", settings)));
+        assertThat(job.get("state").stringValue()).as(job.toString()).isEqualTo("PROMOTED");
+        List<JsonNode> losses = job.get("losses").get("train").valueStream().toList();
+        assertThat(losses.getLast().get("loss").doubleValue())
+                .isLessThan(0.5 * losses.getFirst().get("loss").doubleValue());
+        JsonNode retrieval = job.get("report").get("retrieval");
+        assertThat(retrieval.get("questions").intValue()).isGreaterThan(10);
+        assertThat(retrieval.get("champion").doubleValue())
+                .as("question and passage have the same number")
+                .isEqualTo(1);
+        JsonNode adapter = trainer.get("/internal/adapters/lamps", tenant);
+        String query = adapter.get("versions")
+                .get(0)
+                .get("metrics")
+                .get("queryAdapter")
+                .stringValue();
+        JsonNode file =
+                RunningTrainer.json(200, trainer.call("GET", "/internal/query-adapters/" + query, tenant, null));
+        assertThat(file.get("indexGeneration").stringValue()).isEqualTo("words-1");
+        assertThat(trainer.call("GET", "/internal/query-adapters/" + "0".repeat(64), tenant, null)
+                        .statusCode())
+                .isEqualTo(404);
+        for (Map<String, Object> bad : List.<Map<String, Object>>of(
+                Map.of("objective", "dpo"),
+                Map.of("objective", "rag-sequence", "labelSmoothing", 0.1),
+                Map.of("objective", "rag-sequence", "sweep", Map.of("ranks", List.of(2, 8))))) {
+            trainer.post(400, "/internal/training/jobs", tenant, Map.of("settings", bad));
+        }
     }
 
     @Test

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -198,26 +199,73 @@ public final class LoraTraining implements AutoCloseable {
         TrainingData learned = TrainingData.of("training", train, longestSequence(), vocabulary);
         TrainingData held = TrainingData.of("validation", validation, longestSequence(), vocabulary);
         learned.requireApartFrom(held);
-        listener.leftOut(learned.tooLong(), learned.withoutTargets());
         Files.createDirectories(folder);
         try (Optimizer optimizer = optimizer(folder)) {
-            Checkpoint checkpoint = new Checkpoint(folder, fingerprint(learned, held));
-            parameters.initialize();
-            Progress progress = checkpoint.isThere() ? checkpoint.load(parameters, optimizer) : new Progress();
-            return new TrainingLoop(
-                            decoder,
-                            parameters,
-                            optimizer,
-                            settings,
-                            learned,
-                            held,
-                            checkpoint,
-                            progress,
-                            folder.resolve(BEST),
-                            files.config().name(),
-                            listener)
-                    .run();
+            return run(
+                    new TokenObjective(decoder, settings, learned, held),
+                    optimizer,
+                    fingerprint("", learned::digest, held::digest),
+                    folder,
+                    listener);
         }
+    }
+
+    /**
+     * As {@link #run}, but minimizes the loss of RAG-Sequence, the marginal likelihood of each answer over the passages of its example, and
+     * trains {@code scorer}, which says how likely each passage is, beside the adapter. The scorer's file is written beside the adapter's.
+     *
+     * @throws TrainingRefusedException as {@link #run}, and for label smoothing, with which there is no likelihood
+     */
+    public TrainingOutcome runRagSequence(
+            List<PassageExample> train,
+            List<PassageExample> validation,
+            PassageScorer scorer,
+            Path folder,
+            TrainingListener listener)
+            throws IOException {
+        if (train.isEmpty()) {
+            throw new TrainingRefusedException(
+                    Reason.EMPTY, "the training set is empty; give it examples with answers and passages");
+        }
+        if (settings.labelSmoothing() > 0) {
+            throw new TrainingRefusedException(
+                    Reason.SETTINGS,
+                    "label smoothing is " + settings.labelSmoothing() + "; with rag-sequence it must be 0");
+        }
+        int vocabulary = files.config().vocabularySize();
+        PassageData learned = PassageData.of("training", train, longestSequence(), vocabulary);
+        PassageData held = PassageData.of("validation", validation, longestSequence(), vocabulary);
+        learned.sequences().requireApartFrom(held.sequences());
+        Files.createDirectories(folder);
+        scorer.initialize();
+        try (Optimizer optimizer = new ScoringOptimizer(optimizer(folder), scorer)) {
+            return run(
+                    new RagSequenceObjective(decoder, settings, scorer, learned, held),
+                    optimizer,
+                    fingerprint("rag-sequence\n", learned::digest, held::digest),
+                    folder,
+                    listener);
+        }
+    }
+
+    private TrainingOutcome run(
+            Objective objective, Optimizer optimizer, String fingerprint, Path folder, TrainingListener listener)
+            throws IOException {
+        listener.leftOut(objective.tooLong(), objective.withoutTargets());
+        Checkpoint checkpoint = new Checkpoint(folder, fingerprint);
+        parameters.initialize();
+        Progress progress = checkpoint.isThere() ? checkpoint.load(parameters, optimizer) : new Progress();
+        return new TrainingLoop(
+                        objective,
+                        parameters,
+                        optimizer,
+                        settings,
+                        checkpoint,
+                        progress,
+                        folder.resolve(BEST),
+                        files.config().name(),
+                        listener)
+                .run();
     }
 
     private Optimizer optimizer(Path folder) throws IOException {
@@ -227,11 +275,11 @@ public final class LoraTraining implements AutoCloseable {
         };
     }
 
-    private String fingerprint(TrainingData learned, TrainingData held) {
+    private String fingerprint(String objective, Consumer<MessageDigest> learned, Consumer<MessageDigest> held) {
         MessageDigest digest = TrainingData.sha256();
-        digest.update((settings + "\n" + files.config() + "\n").getBytes(StandardCharsets.UTF_8));
-        learned.digest(digest);
-        held.digest(digest);
+        digest.update((objective + settings + "\n" + files.config() + "\n").getBytes(StandardCharsets.UTF_8));
+        learned.accept(digest);
+        held.accept(digest);
         return HexFormat.of().formatHex(digest.digest());
     }
 

@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.train;
 
+import dev.tsumugi.engine.train.Objective.Stop;
 import dev.tsumugi.engine.train.TrainingListener.EvaluationReport;
 import dev.tsumugi.engine.train.TrainingListener.StepReport;
 import dev.tsumugi.engine.train.TrainingOutcome.End;
@@ -8,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -18,12 +18,10 @@ final class TrainingLoop {
     /** Between checkpoints that no evaluation asks for; what a sudden end costs at most. */
     private static final Duration CHECKPOINT_EVERY = Duration.ofSeconds(60);
 
-    private final Decoder decoder;
+    private final Objective objective;
     private final LoraParameters parameters;
     private final Optimizer optimizer;
     private final TrainingSettings settings;
-    private final TrainingData train;
-    private final TrainingData validation;
     private final Checkpoint checkpoint;
     private final Progress progress;
     private final Path best;
@@ -34,38 +32,25 @@ final class TrainingLoop {
     private double secondsPerToken;
 
     TrainingLoop(
-            Decoder decoder,
+            Objective objective,
             LoraParameters parameters,
             Optimizer optimizer,
             TrainingSettings settings,
-            TrainingData train,
-            TrainingData validation,
             Checkpoint checkpoint,
             Progress progress,
             Path best,
             String baseModel,
             TrainingListener listener) {
-        this.decoder = decoder;
+        this.objective = objective;
         this.parameters = parameters;
         this.optimizer = optimizer;
         this.settings = settings;
-        this.train = train;
-        this.validation = validation;
         this.checkpoint = checkpoint;
         this.progress = progress;
         this.best = best;
         this.baseModel = baseModel;
         this.listener = listener;
-        plan = StepPlan.of(train.sequences(), settings);
-    }
-
-    /** Thrown through a step that is to be forgotten. */
-    private static final class Stop extends Exception {
-        private static final long serialVersionUID = 1;
-
-        Stop() {
-            super(null, null, false, false);
-        }
+        plan = objective.plan();
     }
 
     TrainingOutcome run() throws IOException {
@@ -87,7 +72,7 @@ final class TrainingLoop {
     }
 
     private TrainingOutcome outcome(End end) throws IOException {
-        if (validation.sequences().isEmpty() && progress.step() > 0) {
+        if (!objective.hasValidation() && progress.step() > 0) {
             progress.bestStep = progress.step();
             writeBest();
         }
@@ -98,44 +83,32 @@ final class TrainingLoop {
                 List.copyOf(progress.evaluations),
                 progress.bestStep,
                 best,
-                train.tooLong(),
-                train.withoutTargets());
+                objective.tooLong(),
+                objective.withoutTargets());
     }
 
     private void step(int step) throws IOException, Stop {
         long start = System.nanoTime();
-        List<MicroBatch> batches = new ArrayList<>();
-        int tokens = 0;
-        int targets = 0;
-        for (int[] indices : plan.steps().get(step - 1)) {
-            MicroBatch batch = MicroBatch.of(sequences(indices));
-            batches.add(batch);
-            tokens += batch.size();
-            targets += batch.targets().length;
-        }
         parameters.clearGradients();
-        double loss = 0;
-        for (int i = 0; i < batches.size(); i++) {
-            pause();
-            loss += decoder.lossAndGradients(
-                    batches.get(i), settings.labelSmoothing(), 1f / targets, dropoutSeed(step, i));
-        }
+        Objective.Sum sum = objective.gradients(step, i -> dropoutSeed(step, i), this::pause);
+        double loss = sum.loss() / sum.targets();
         double rate = LearningRate.of(
                 settings.schedule(), settings.learningRate(), settings.warmUpSteps(), plan.count(), step);
-        double norm = update(step, loss / targets, rate);
-        progress.losses.add(loss / targets);
+        double norm = update(step, loss, rate);
+        progress.losses.add(loss);
         double seconds = (System.nanoTime() - start) / 1e9;
-        secondsPerToken = secondsPerToken == 0 ? seconds / tokens : 0.9 * secondsPerToken + 0.1 * seconds / tokens;
+        double each = seconds / sum.tokens();
+        secondsPerToken = secondsPerToken == 0 ? each : 0.9 * secondsPerToken + 0.1 * each;
         listener.stepped(new StepReport(
                 step,
                 plan.count(),
                 plan.epochs().get(step - 1),
-                loss / targets,
+                loss,
                 rate,
                 norm,
-                tokens,
-                tokens / seconds,
-                Duration.ofMillis((long) (1000 * secondsPerToken * tokensBehind(step)))));
+                sum.tokens(),
+                sum.tokens() / seconds,
+                Duration.ofMillis((long) (1000 * secondsPerToken * objective.tokensBehind(step)))));
     }
 
     /** Clips and applies the gradients of a step. */
@@ -163,23 +136,6 @@ final class TrainingLoop {
         return seed == 0 ? 1 : seed;
     }
 
-    private List<TrainingSequence> sequences(int[] indices) {
-        List<TrainingSequence> sequences = new ArrayList<>();
-        for (int index : indices) {
-            sequences.add(train.sequences().get(index));
-        }
-        return sequences;
-    }
-
-    private long tokensBehind(int step) {
-        return plan.steps().subList(step, plan.count()).stream()
-                .flatMap(List::stream)
-                .mapToLong(indices -> sequences(indices).stream()
-                        .mapToLong(s -> s.tokens().length)
-                        .sum())
-                .sum();
-    }
-
     private void pause() throws Stop {
         listener.beforeMicroBatch();
         if (listener.stopRequested()) {
@@ -197,7 +153,7 @@ final class TrainingLoop {
                         : step % settings.evaluateEverySteps() == 0);
         boolean done = !progress.evaluations.isEmpty()
                 && progress.evaluations.getLast().step() == step;
-        if (due && !done && !validation.sequences().isEmpty()) {
+        if (due && !done && objective.hasValidation()) {
             evaluateAndKeep(step);
         } else if (System.nanoTime() - lastCheckpoint > CHECKPOINT_EVERY.toNanos() || step == plan.count()) {
             save();
@@ -205,7 +161,7 @@ final class TrainingLoop {
     }
 
     private void evaluateAndKeep(int step) throws IOException, Stop {
-        double loss = evaluate();
+        double loss = objective.validate(this::pause);
         boolean better = step > 0 && loss < progress.bestLoss;
         if (better) {
             progress.bestLoss = loss;
@@ -229,28 +185,12 @@ final class TrainingLoop {
         lastCheckpoint = System.nanoTime();
     }
 
-    private double evaluate() throws Stop {
-        List<Integer> order = new ArrayList<>();
-        for (int i = 0; i < validation.sequences().size(); i++) {
-            order.add(i);
-        }
-        double loss = 0;
-        for (int[] indices : StepPlan.packed(order, validation.sequences(), settings.microBatchTokens())) {
-            pause();
-            List<TrainingSequence> batch = new ArrayList<>();
-            for (int index : indices) {
-                batch.add(validation.sequences().get(index));
-            }
-            loss += decoder.loss(MicroBatch.of(batch));
-        }
-        return loss / validation.targets();
-    }
-
     /** Written beside and then put in place, so that there is a whole one at any time but for a moment. */
     private void writeBest() throws IOException {
         Path next = best.resolveSibling(best.getFileName() + ".next");
         delete(next);
         parameters.write(next, baseModel);
+        objective.write(next);
         delete(best);
         Files.move(next, best);
     }

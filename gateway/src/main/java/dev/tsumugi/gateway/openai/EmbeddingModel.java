@@ -54,7 +54,7 @@ final class EmbeddingModel {
         if (part == null) {
             throw new IllegalArgumentException("no texts");
         }
-        return new EmbedResponse(part.model(), part.indexGeneration(), vectors, tokens);
+        return new EmbedResponse(part.model(), part.indexGeneration(), vectors, tokens, null);
     }
 
     private EmbedResponse call(EmbedRequest.Kind kind, List<String> texts, Caller caller) {

@@ -1,9 +1,7 @@
 package dev.tsumugi.retriever.embedding;
 
 import dev.tsumugi.contracts.api.EmbedRequest;
-import dev.tsumugi.contracts.api.EmbedRequest.Kind;
 import dev.tsumugi.contracts.api.EmbedResponse;
-import java.util.List;
 import org.springframework.http.MediaType;
 import org.springframework.web.client.RestClient;
 
@@ -19,15 +17,15 @@ public class EmbedClient {
      * @throws org.springframework.web.client.ResourceAccessException when the service does not answer
      * @throws dev.tsumugi.platform.web.ProblemException when it refuses
      */
-    public EmbedResponse embed(Kind kind, List<String> texts) {
+    public EmbedResponse embed(EmbedRequest request) {
         EmbedResponse response = embedService
                 .post()
                 .uri("/internal/embed")
                 .contentType(MediaType.APPLICATION_JSON)
-                .body(new EmbedRequest(kind, texts))
+                .body(request)
                 .retrieve()
                 .body(EmbedResponse.class);
-        if (response == null || response.vectors().size() != texts.size()) {
+        if (response == null || response.vectors().size() != request.texts().size()) {
             throw new IllegalStateException("embed-service did not answer with one vector a text");
         }
         return response;

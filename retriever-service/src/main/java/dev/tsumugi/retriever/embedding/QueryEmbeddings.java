@@ -1,5 +1,6 @@
 package dev.tsumugi.retriever.embedding;
 
+import dev.tsumugi.contracts.api.EmbedRequest;
 import dev.tsumugi.contracts.api.EmbedRequest.Kind;
 import dev.tsumugi.contracts.api.EmbedResponse;
 import dev.tsumugi.platform.web.ProblemException;
@@ -21,7 +22,7 @@ import org.springframework.web.client.RestClientException;
  */
 public class QueryEmbeddings {
     private static final int REMEMBERED = 512;
-    /** Ends the memory of vectors of a model that was replaced. */
+    /** Ends the memory of vectors of a model, or a query adapter, that was replaced. */
     private static final Duration LIFETIME = Duration.ofMinutes(2);
     /** From a failure to the next try. */
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(2);
@@ -36,9 +37,9 @@ public class QueryEmbeddings {
     private boolean probing;
 
     private Instant askAgainAt = Instant.MIN;
-    private final Map<String, Remembered> recent = new LinkedHashMap<>(16, 0.75f, true) {
+    private final Map<Asked, Remembered> recent = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Remembered> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Asked, Remembered> eldest) {
             return size() > REMEMBERED;
         }
     };
@@ -53,6 +54,9 @@ public class QueryEmbeddings {
             return values.length == 0;
         }
     }
+
+    /** Each tenant may have a query adapter of its own. */
+    private record Asked(String tenant, String query) {}
 
     private record Remembered(QueryVector vector, Instant madeAt) {}
 
@@ -72,8 +76,9 @@ public class QueryEmbeddings {
      *
      * @throws ProblemException when it refuses the query itself
      */
-    public Optional<QueryVector> find(String query) {
-        Optional<QueryVector> remembered = remembered(query);
+    public Optional<QueryVector> find(String tenant, String query) {
+        Asked asked = new Asked(tenant, query);
+        Optional<QueryVector> remembered = remembered(asked);
         if (remembered.isPresent()) {
             return remembered;
         }
@@ -83,7 +88,7 @@ public class QueryEmbeddings {
         }
         boolean answered = false;
         try {
-            QueryVector vector = ask(query);
+            QueryVector vector = ask(asked);
             answered = true;
             return Optional.of(vector);
         } catch (RestClientException e) {
@@ -123,22 +128,22 @@ public class QueryEmbeddings {
         return Optional.empty();
     }
 
-    private Optional<QueryVector> remembered(String query) {
+    private Optional<QueryVector> remembered(Asked asked) {
         Instant now = clock.instant();
         synchronized (recent) {
-            @Nullable Remembered entry = recent.get(query);
+            @Nullable Remembered entry = recent.get(asked);
             return entry != null && now.isBefore(entry.madeAt().plus(LIFETIME))
                     ? Optional.of(entry.vector())
                     : Optional.empty();
         }
     }
 
-    private QueryVector ask(String query) {
+    private QueryVector ask(Asked asked) {
         Instant now = clock.instant();
-        EmbedResponse response = client.embed(Kind.QUERY, List.of(query));
+        EmbedResponse response = client.embed(new EmbedRequest(Kind.QUERY, List.of(asked.query()), asked.tenant()));
         QueryVector vector = new QueryVector(response.vectors().getFirst(), response.indexGeneration());
         synchronized (recent) {
-            recent.put(query, new Remembered(vector, now));
+            recent.put(asked, new Remembered(vector, now));
         }
         return vector;
     }

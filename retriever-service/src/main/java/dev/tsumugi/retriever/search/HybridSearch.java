@@ -59,7 +59,7 @@ public class HybridSearch {
         if (mode == SearchMode.LEXICAL) {
             return search(caller, query, limit, mode, filter, QueryVector.NONE, null);
         }
-        Optional<QueryVector> vector = queryEmbeddings.find(query);
+        Optional<QueryVector> vector = queryEmbeddings.find(caller.tenant(), query);
         if (vector.isPresent()) {
             return search(caller, query, limit, mode, filter, vector.get(), null);
         }

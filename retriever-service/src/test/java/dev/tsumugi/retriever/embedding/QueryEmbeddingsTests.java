@@ -3,7 +3,7 @@ package dev.tsumugi.retriever.embedding;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.tsumugi.contracts.api.EmbedRequest.Kind;
+import dev.tsumugi.contracts.api.EmbedRequest;
 import dev.tsumugi.contracts.api.EmbedResponse;
 import dev.tsumugi.platform.web.ProblemException;
 import java.time.Clock;
@@ -25,7 +25,8 @@ import org.springframework.web.client.RestClient;
 
 @Timeout(20)
 class QueryEmbeddingsTests {
-    private static final EmbedResponse VECTOR = new EmbedResponse("words", "words-1", List.of(new float[] {1, 0}), 1);
+    private static final EmbedResponse VECTOR =
+            new EmbedResponse("words", "words-1", List.of(new float[] {1, 0}), 1, null);
 
     private volatile Instant now = Instant.EPOCH;
     private volatile Supplier<EmbedResponse> service = () -> VECTOR;
@@ -35,7 +36,7 @@ class QueryEmbeddingsTests {
     private final QueryEmbeddings embeddings = new QueryEmbeddings(
             new EmbedClient(RestClient.create()) {
                 @Override
-                public EmbedResponse embed(Kind kind, List<String> texts) {
+                public EmbedResponse embed(EmbedRequest request) {
                     calls.incrementAndGet();
                     return service.get();
                 }
@@ -53,36 +54,44 @@ class QueryEmbeddingsTests {
             await(answer);
             return VECTOR;
         };
-        CompletableFuture<Optional<?>> probe = CompletableFuture.supplyAsync(() -> embeddings.find("first"));
+        CompletableFuture<Optional<?>> probe = CompletableFuture.supplyAsync(() -> embeddings.find("t", "first"));
         await(asked);
         pass(Duration.ofSeconds(9));
 
-        assertThat(embeddings.find("second")).isEmpty();
+        assertThat(embeddings.find("t", "second")).isEmpty();
         assertThat(calls).hasValue(2);
 
         answer.countDown();
         assertThat(probe.get()).isPresent();
-        assertThat(embeddings.find("second")).isPresent();
+        assertThat(embeddings.find("t", "second")).isPresent();
     }
 
     @Test
     void a_probe_that_fails_lets_the_next_one_try_after_a_pause() {
         failOnce();
         pass(Duration.ofSeconds(2));
-        assertThat(embeddings.find("second")).isEmpty();
+        assertThat(embeddings.find("t", "second")).isEmpty();
         assertThat(calls).hasValue(2);
         service = () -> VECTOR;
-        assertThat(embeddings.find("third")).isEmpty();
+        assertThat(embeddings.find("t", "third")).isEmpty();
         assertThat(calls).hasValue(2);
         pass(Duration.ofSeconds(2));
-        assertThat(embeddings.find("third")).isPresent();
+        assertThat(embeddings.find("t", "third")).isPresent();
     }
 
     @Test
     void a_question_that_was_asked_before_needs_no_service() {
-        assertThat(embeddings.find("known")).isPresent();
+        assertThat(embeddings.find("t", "known")).isPresent();
         failOnce();
-        assertThat(embeddings.find("known")).isPresent();
+        assertThat(embeddings.find("t", "known")).isPresent();
+    }
+
+    @Test
+    void what_is_remembered_for_one_tenant_is_not_taken_for_another_who_may_have_a_query_adapter() {
+        assertThat(embeddings.find("one", "same")).isPresent();
+        assertThat(embeddings.find("two", "same")).isPresent();
+        assertThat(embeddings.find("two", "same")).isPresent();
+        assertThat(calls.get()).isEqualTo(2);
     }
 
     @Test
@@ -92,16 +101,16 @@ class QueryEmbeddingsTests {
         service = () -> {
             throw ProblemException.badRequest("text-too-long", "The text is too long.");
         };
-        assertThatThrownBy(() -> embeddings.find("too long")).isInstanceOf(ProblemException.class);
+        assertThatThrownBy(() -> embeddings.find("t", "too long")).isInstanceOf(ProblemException.class);
         service = () -> VECTOR;
-        assertThat(embeddings.find("next")).isPresent();
+        assertThat(embeddings.find("t", "next")).isPresent();
     }
 
     private void failOnce() {
         service = () -> {
             throw new ResourceAccessException("nobody listens");
         };
-        assertThat(embeddings.find("while it is down")).isEmpty();
+        assertThat(embeddings.find("t", "while it is down")).isEmpty();
     }
 
     private void pass(Duration duration) {

@@ -1,8 +1,10 @@
 package dev.tsumugi.trainer.adapters;
 
 import jakarta.validation.constraints.NotNull;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.unit.DataSize;
@@ -12,7 +14,7 @@ import org.springframework.validation.annotation.Validated;
  * Where adapters are kept.
  *
  * @param store folder of all adapters; generators on the same machine may share it
- * @param generatorUrl whom to ask whether the served model can use an adapter
+ * @param generatorUrls of all generators, of which one is asked whether the served model can use an adapter
  * @param maxSize of the files of one adapter together
  * @param grace how long a stored adapter is safe before a name must point to it
  */
@@ -20,6 +22,6 @@ import org.springframework.validation.annotation.Validated;
 @Validated
 record AdapterProperties(
         @NotNull Path store,
-        @DefaultValue("http://localhost:8084") String generatorUrl,
+        @DefaultValue("http://localhost:8084") List<URI> generatorUrls,
         @DefaultValue("256MB") DataSize maxSize,
         @DefaultValue("1h") Duration grace) {}

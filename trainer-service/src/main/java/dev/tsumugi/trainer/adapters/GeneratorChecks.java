@@ -2,20 +2,20 @@ package dev.tsumugi.trainer.adapters;
 
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.ProblemException;
+import dev.tsumugi.trainer.replicas.Replicas;
 import java.time.Duration;
 import org.springframework.http.HttpStatus;
 import org.springframework.stereotype.Component;
-import org.springframework.web.client.RestClient;
 
-/** Asks a generator whether the model that it serves can use a stored adapter. */
+/** Asks one of the generators whether the model that it serves can use a stored adapter. */
 @Component
 class GeneratorChecks {
     private static final Duration LIMIT = Duration.ofMinutes(1);
 
-    private final RestClient generator;
+    private final Replicas generators;
 
     GeneratorChecks(InternalClients clients, AdapterProperties properties) {
-        generator = clients.client(properties.generatorUrl(), LIMIT);
+        generators = new Replicas(clients, properties.generatorUrls(), LIMIT);
     }
 
     /** @param baseDigest of the model */
@@ -26,11 +26,11 @@ class GeneratorChecks {
      * @throws org.springframework.web.client.ResourceAccessException when no generator answers
      */
     Usable check(String digest) {
-        Usable usable = generator
+        Usable usable = generators.call(generator -> generator
                 .post()
                 .uri("/internal/adapters/{digest}/check", digest)
                 .retrieve()
-                .body(Usable.class);
+                .body(Usable.class));
         if (usable == null) {
             throw new ProblemException(HttpStatus.BAD_GATEWAY, "service-error", "The generator gave an empty answer.");
         }

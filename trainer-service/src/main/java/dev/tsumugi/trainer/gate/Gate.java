@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * other: a model that always refuses is right on one side only, and so is one that never does.
  */
 public final class Gate {
-    private static final long SEED = 20_250_101;
+    static final long SEED = 20_250_101;
     private static final int SAMPLES = 12;
     private static final int SAMPLE_LENGTH = 300;
 
@@ -27,10 +27,16 @@ public final class Gate {
     /**
      * @param bareReplay the bare model on the replayed conversations
      * @param candidate answered the same questions as {@code champion}, in the same order
+     * @param retrieval null where the candidate leaves retrieval as it is
      * @throws IllegalArgumentException when they did not
      */
     public GateReport decide(
-            String candidateName, Measured candidate, String championName, Measured champion, List<Double> bareReplay) {
+            String candidateName,
+            Measured candidate,
+            String championName,
+            Measured champion,
+            List<Double> bareReplay,
+            GateReport.@Nullable Retrieval retrieval) {
         requireSameQuestions(candidate.answers(), champion.answers());
         Sides sides = new Sides(candidate.answers(), champion.answers());
         GateReport.Scores challenger = scores(candidateName, candidate);
@@ -63,6 +69,9 @@ public final class Gate {
             against.add(text(
                     "It cites the right document less often: by %s, where %s is allowed.",
                     signed(citations.mean()), signed(-margins.citationMargin())));
+        }
+        if (retrieval != null) {
+            judgeRetrieval(retrieval, against, inFavour);
         }
         if (!(challenger.loss() <= holder.loss() * (1 + margins.lossMargin()))) {
             against.add(text(
@@ -101,6 +110,7 @@ public final class Gate {
                 f1,
                 refusals,
                 citations,
+                retrieval,
                 margins,
                 samples(candidate.answers(), champion.answers()));
     }
@@ -140,6 +150,22 @@ public final class Gate {
             inFavour.add(text(
                     "It refuses clearly better: right refusals %.3f against %.3f, %s.",
                     right, before, range(refusals)));
+        }
+    }
+
+    private void judgeRetrieval(GateReport.Retrieval retrieval, List<String> against, List<String> inFavour) {
+        PairedBootstrap difference = retrieval.difference();
+        if (difference.mean() < -margins.retrievalMargin()) {
+            against.add(text(
+                    "Its questions find their passages less often: %.3f against %.3f, a difference of %s, where %s is allowed.",
+                    retrieval.candidate(),
+                    retrieval.champion(),
+                    range(difference),
+                    signed(-margins.retrievalMargin())));
+        } else if (difference.low() > 0) {
+            inFavour.add(text(
+                    "Its questions clearly find their passages more often: %.3f against %.3f, %s.",
+                    retrieval.candidate(), retrieval.champion(), range(difference)));
         }
     }
 

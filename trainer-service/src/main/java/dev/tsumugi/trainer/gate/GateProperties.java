@@ -17,6 +17,7 @@ import org.springframework.validation.annotation.Validated;
  * @param refusalMargin by which the part of right refusals may fall
  * @param enoughRefusals a part of right refusals that is good enough, even if the champion refuses more often: one that always refuses has 1
  * @param citationMargin by which the part of right citations may fall
+ * @param retrievalMargin by which the part of questions that find their passage may fall, where the candidate brings a query adapter
  * @param lossMargin by which the loss may rise, as a part of the champion's
  * @param replayMargin by which the loss on conversations that have nothing to do with the documents may rise, as a part of the bare
  *     model's
@@ -38,6 +39,9 @@ public record GateProperties(
 
         @DecimalMin("0") @DecimalMax("1") @DefaultValue("0.05")
         double citationMargin,
+
+        @DecimalMin("0") @DecimalMax("1") @DefaultValue("0.02")
+        double retrievalMargin,
 
         @DecimalMin("0") @DecimalMax("10") @DefaultValue("0.1")
         double lossMargin,

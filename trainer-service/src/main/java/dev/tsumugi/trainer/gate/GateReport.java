@@ -1,5 +1,6 @@
 package dev.tsumugi.trainer.gate;
 
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param f1 difference on answerable questions, candidate minus champion
  * @param refusals difference of right refusals; null without unanswerable questions
  * @param citations difference of right citations, where both cite; null where none does
+ * @param retrieval of held-out questions, where the candidate brings a query adapter
  * @param margins that the decision was made with
  * @param samples a few questions with both answers, the most different first
  */
@@ -25,6 +27,7 @@ public record GateReport(
         PairedBootstrap f1,
         @Nullable PairedBootstrap refusals,
         @Nullable PairedBootstrap citations,
+        @Nullable Retrieval retrieval,
         GateProperties margins,
         List<Sample> samples) {
 
@@ -47,6 +50,29 @@ public record GateReport(
             @Nullable Double rightCitations,
             double loss,
             double replayLoss) {}
+
+    /**
+     * @param questions that were asked of the passages of all held-out questions
+     * @param limit how many of the best passages count as found
+     * @param candidate part of the questions that find a passage with their answer
+     * @param champion the same with what serves now
+     * @param difference candidate minus champion
+     */
+    public record Retrieval(int questions, int limit, double candidate, double champion, PairedBootstrap difference) {
+
+        /**
+         * @param candidate [N] 1 for each question that finds its passage, else 0
+         * @param champion [N] of the same questions
+         */
+        public static Retrieval of(int limit, double[] candidate, double[] champion) {
+            return new Retrieval(
+                    candidate.length,
+                    limit,
+                    Arrays.stream(candidate).average().orElseThrow(),
+                    Arrays.stream(champion).average().orElseThrow(),
+                    PairedBootstrap.of(candidate, champion, Gate.SEED));
+        }
+    }
 
     /** @param wanted empty: cannot be answered */
     public record Sample(String question, String wanted, String champion, String candidate) {}

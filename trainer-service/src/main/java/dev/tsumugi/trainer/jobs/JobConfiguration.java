@@ -3,7 +3,10 @@ package dev.tsumugi.trainer.jobs;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.trainer.adapters.AdapterPublisher;
 import dev.tsumugi.trainer.adapters.CurrentAdapters;
+import dev.tsumugi.trainer.adapters.QueryAdapters;
 import dev.tsumugi.trainer.gate.GateProperties;
+import dev.tsumugi.trainer.replicas.Replicas;
+import dev.tsumugi.trainer.retrieval.Contexts;
 import dev.tsumugi.trainer.sets.TrainingSets;
 import java.time.Duration;
 import javax.sql.DataSource;
@@ -16,6 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 @EnableConfigurationProperties({TrainerProperties.class, GateProperties.class})
 class JobConfiguration {
     private static final Duration SEARCH_LIMIT = Duration.ofSeconds(30);
+    private static final Duration EMBED_LIMIT = Duration.ofMinutes(2);
     private static final Duration LOOK_LIMIT = Duration.ofSeconds(2);
 
     @Bean
@@ -27,6 +31,7 @@ class JobConfiguration {
             InternalClients clients,
             AdapterPublisher publisher,
             CurrentAdapters adapters,
+            QueryAdapters queryAdapters,
             TrainerProperties properties,
             GateProperties margins,
             JsonMapper json) {
@@ -34,14 +39,16 @@ class JobConfiguration {
                 store,
                 sets,
                 new Contexts(
-                        clients.client(properties.retrieverUrl().toString(), SEARCH_LIMIT),
+                        new Replicas(clients, properties.retrieverUrls(), SEARCH_LIMIT),
                         properties.retrievalWorkers(),
                         sets::splitOfDocument),
                 new ServingLoad(
-                        clients.client(properties.generatorUrl().toString(), LOOK_LIMIT), properties.longestPause()),
+                        new Replicas(clients, properties.generatorUrls(), LOOK_LIMIT), properties.longestPause()),
                 new BaseModel(properties.model()),
                 publisher,
                 adapters,
+                queryAdapters,
+                clients.client(properties.embedUrl().toString(), EMBED_LIMIT),
                 properties,
                 margins,
                 json);

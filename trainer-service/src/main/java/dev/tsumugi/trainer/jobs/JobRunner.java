@@ -10,12 +10,14 @@ import dev.tsumugi.engine.train.TrainingOutcome;
 import dev.tsumugi.engine.train.TrainingRefusedException;
 import dev.tsumugi.engine.train.TrainingResources;
 import dev.tsumugi.engine.train.TrainingSequence;
+import dev.tsumugi.platform.adapters.QueryAdapter;
 import dev.tsumugi.platform.grounding.CitationFinder;
 import dev.tsumugi.platform.prompt.QuestionTooLongException;
 import dev.tsumugi.platform.web.ProblemException;
 import dev.tsumugi.trainer.adapters.AdapterPublisher;
 import dev.tsumugi.trainer.adapters.CurrentAdapters;
 import dev.tsumugi.trainer.adapters.PublishedAdapter;
+import dev.tsumugi.trainer.adapters.QueryAdapters;
 import dev.tsumugi.trainer.examples.Example;
 import dev.tsumugi.trainer.gate.Evaluation;
 import dev.tsumugi.trainer.gate.Gate;
@@ -23,6 +25,8 @@ import dev.tsumugi.trainer.gate.GateProperties;
 import dev.tsumugi.trainer.gate.GateReport;
 import dev.tsumugi.trainer.gate.Measured;
 import dev.tsumugi.trainer.prompts.ExamplePrompts;
+import dev.tsumugi.trainer.retrieval.Contexts;
+import dev.tsumugi.trainer.retrieval.RetrievalRecall;
 import dev.tsumugi.trainer.sets.SetMember;
 import dev.tsumugi.trainer.sets.Split;
 import dev.tsumugi.trainer.sets.TrainingSet;
@@ -47,6 +51,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.util.FileSystemUtils;
+import org.springframework.web.client.RestClient;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -67,6 +72,8 @@ final class JobRunner {
     private final BaseModel base;
     private final AdapterPublisher publisher;
     private final CurrentAdapters adapters;
+    private final QueryAdapters queryAdapters;
+    private final RestClient embedService;
     private final TrainerProperties properties;
     private final GateProperties margins;
     private final JsonMapper json;
@@ -80,6 +87,8 @@ final class JobRunner {
             BaseModel base,
             AdapterPublisher publisher,
             CurrentAdapters adapters,
+            QueryAdapters queryAdapters,
+            RestClient embedService,
             TrainerProperties properties,
             GateProperties margins,
             JsonMapper json) {
@@ -90,6 +99,8 @@ final class JobRunner {
         this.base = base;
         this.publisher = publisher;
         this.adapters = adapters;
+        this.queryAdapters = queryAdapters;
+        this.embedService = embedService;
         this.properties = properties;
         this.margins = margins;
         this.json = json;
@@ -204,7 +215,7 @@ final class JobRunner {
         GateReport report = job.report() == null ? null : json.treeToValue(job.report(), GateReport.class);
         Path candidate = folder.resolve(CHECKPOINT).resolve(LoraTraining.BEST);
         if (report == null) {
-            report = evaluate(running, job, of(members, Split.HELD_OUT), candidate);
+            report = evaluate(running, job, members, candidate);
             store.report(running.tenant(), running.id(), report);
         }
         if (report.promoted()) {
@@ -230,12 +241,16 @@ final class JobRunner {
                 all.addAll(sets.members(running.tenant(), set, split));
             }
             int every = Math.max(1, all.size() / 100);
-            List<SetMember> fetched =
-                    contexts.fill(running.tenant(), all, job.settings().passages(), done -> {
-                        if (done % every == 0) {
-                            running.progress(JobState.PREPARING, JobProgress.of(done, all.size()));
-                        }
-                    });
+            List<SetMember> fetched = new ArrayList<>();
+            try (Contexts.Prefetch prefetch =
+                    contexts.prefetch(running.tenant(), all, job.settings().passages())) {
+                while (prefetch.hasNext()) {
+                    fetched.add(prefetch.next());
+                    if (fetched.size() % every == 0) {
+                        running.progress(JobState.PREPARING, JobProgress.of(fetched.size(), all.size()));
+                    }
+                }
+            }
             filled = withoutWithdrawn(running, fetched, begun);
             write(file, filled);
         }
@@ -319,16 +334,34 @@ final class JobRunner {
         }
         try (LoraTraining training = LoraTraining.open(base.locate().path(), settings.training(), resources)) {
             store.forecast(running.tenant(), running.id(), training.forecast());
-            List<TrainingSequence> learned = sequences(training, of(members, Split.TRAIN), notes);
-            List<TrainingSequence> chosenBy = sequences(training, of(members, Split.VALIDATION), notes);
+            TrainingOutcome outcome = settings.isRagSequence()
+                    ? ragSequence(running, job, members)
+                            .train(
+                                    training,
+                                    settings.training().seed(),
+                                    folder.resolve(CHECKPOINT),
+                                    new Listener(running, notes),
+                                    notes)
+                    : train(running, training, members, folder, notes);
             store.notes(running.tenant(), running.id(), notes);
-            TrainingOutcome outcome =
-                    training.run(learned, chosenBy, folder.resolve(CHECKPOINT), new Listener(running, notes));
             if (outcome.end() == TrainingOutcome.End.STOPPED) {
                 running.throwIfStopped();
                 throw new StopException(StopException.Reason.SHUTDOWN);
             }
         }
+    }
+
+    private TrainingOutcome train(
+            RunningJob running, LoraTraining training, List<SetMember> members, Path folder, List<String> notes)
+            throws IOException {
+        List<TrainingSequence> learned = sequences(training, of(members, Split.TRAIN), notes);
+        List<TrainingSequence> chosenBy = sequences(training, of(members, Split.VALIDATION), notes);
+        store.notes(running.tenant(), running.id(), notes);
+        return training.run(learned, chosenBy, folder.resolve(CHECKPOINT), new Listener(running, notes));
+    }
+
+    private RagSequence ragSequence(RunningJob running, Job job, List<SetMember> members) {
+        return new RagSequence(embedService, members, job.settings().passages(), folder(running.id()), running);
     }
 
     private static List<TrainingSequence> sequences(
@@ -414,8 +447,9 @@ final class JobRunner {
         }
     }
 
-    private GateReport evaluate(RunningJob running, Job job, List<SetMember> heldOut, Path candidate) {
-        List<Example> questions = heldOut.stream()
+    private GateReport evaluate(RunningJob running, Job job, List<SetMember> members, Path candidate)
+            throws IOException {
+        List<Example> questions = of(members, Split.HELD_OUT).stream()
                 .map(SetMember::example)
                 .sorted(Comparator.comparing(Example::digest))
                 .limit(margins.maxQuestions())
@@ -436,8 +470,34 @@ final class JobRunner {
                             challenger,
                             champion == null ? "bare model" : champion.name() + "@" + champion.digest(),
                             holder,
-                            evaluation.bareReplay());
+                            evaluation.bareReplay(),
+                            retrieval(running, job, members, candidate, champion));
         }
+    }
+
+    private GateReport.@Nullable Retrieval retrieval(
+            RunningJob running,
+            Job job,
+            List<SetMember> members,
+            Path candidate,
+            CurrentAdapters.@Nullable Current champion)
+            throws IOException {
+        if (!job.settings().isRagSequence()) {
+            return null;
+        }
+        RetrievalRecall recall = ragSequence(running, job, members).recall();
+        if (!recall.canTell()) {
+            return null;
+        }
+        QueryAdapter trained = RagSequence.read(candidate);
+        // One of another embedding model moves nothing any more.
+        QueryAdapter serving = champion == null
+                ? null
+                : queryAdapters
+                        .of(running.tenant(), champion.name())
+                        .filter(adapter -> adapter.indexGeneration().equals(trained.indexGeneration()))
+                        .orElse(null);
+        return GateReport.Retrieval.of(recall.limit(), recall.found(trained), recall.found(serving));
     }
 
     private static Evaluation.Pause pause(RunningJob running, int before, int total) {
@@ -456,15 +516,19 @@ final class JobRunner {
                 .orElse(null);
     }
 
-    private void publish(RunningJob running, Job job, Path candidate, GateReport report) {
+    private void publish(RunningJob running, Job job, Path candidate, GateReport report) throws IOException {
         running.throwIfStopped();
+        Map<String, Object> metrics = metrics(report);
+        if (job.settings().isRagSequence()) {
+            metrics.put(QueryAdapters.METRIC, queryAdapters.store(RagSequence.read(candidate)));
+        }
         String tenant = running.tenant();
         PublishedAdapter published = publisher.publish(
                 tenant,
                 job.adapter(),
                 candidate,
                 base.locate().digest(),
-                json.writeValueAsString(metrics(report)),
+                json.writeValueAsString(metrics),
                 running.id().toString());
         store.candidate(tenant, running.id(), published.digest());
         Optional<String> promoted = adapters.promoted(tenant);
@@ -490,6 +554,9 @@ final class JobRunner {
         metrics.put("answerable", report.answerable());
         metrics.put("unanswerable", report.unanswerable());
         metrics.put("reasons", report.reasons());
+        if (report.retrieval() != null) {
+            metrics.put("retrieval", report.retrieval());
+        }
         return metrics;
     }
 

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a job is asked to do; what is absent has the default of {@link TrainingSettings}.
  *
+ * @param objective {@code sft}, cross-entropy with all passages in one prompt, or {@code rag-sequence}, the marginal likelihood over passages
+ *     with one prompt each, and a query adapter
  * @param base {@code served} or {@code nf4}
  * @param optimizer {@code adamw} or {@code paged_adamw_8bit}
  * @param learningRateSchedule {@code linear}, {@code cosine} or {@code polynomial}
@@ -20,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record JobSettings(
+        @Nullable String objective,
         @Nullable Integer rank,
         @Nullable Double alpha,
         @Nullable Boolean rankStabilized,
@@ -44,7 +47,7 @@ record JobSettings(
         @Nullable Sweep sweep) {
     static final JobSettings DEFAULTS = new JobSettings(
             null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-            null, null, null, null);
+            null, null, null, null, null);
 
     private static final int USUAL_PASSAGES = 5;
     private static final int MAX_PASSAGES = 50;
@@ -64,9 +67,27 @@ record JobSettings(
                 throw new IllegalArgumentException(e.getMessage(), e);
             }
         }
+        if (isRagSequence() && sweep != null) {
+            throw new IllegalArgumentException(
+                    "a sweep compares settings of sft; leave sweep out, or train with the objective sft");
+        }
+        if (isRagSequence() && labelSmoothing != null && labelSmoothing > 0) {
+            throw new IllegalArgumentException("labelSmoothing must be 0 with the objective rag-sequence");
+        }
         if (passages() < 1 || passages() > MAX_PASSAGES) {
             throw new IllegalArgumentException("passages must be 1 to " + MAX_PASSAGES + ", but is " + passages());
         }
+    }
+
+    /** @throws IllegalArgumentException when the objective is neither of both */
+    boolean isRagSequence() {
+        if (objective == null || objective.equals("sft")) {
+            return false;
+        }
+        if (objective.equals("rag-sequence")) {
+            return true;
+        }
+        throw new IllegalArgumentException("objective must be sft or rag-sequence, but is " + objective);
     }
 
     /** With one combination of a sweep in place of it. Alpha follows the rank unless it was given. */
@@ -76,6 +97,7 @@ record JobSettings(
             @Nullable String triedBase,
             @Nullable Double triedRate) {
         return new JobSettings(
+                objective,
                 triedRank,
                 alpha != null || triedRank == null ? alpha : Double.valueOf(2.0 * triedRank),
                 rankStabilized,

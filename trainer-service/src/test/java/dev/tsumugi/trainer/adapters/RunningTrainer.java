@@ -73,7 +73,7 @@ final class RunningTrainer implements AutoCloseable {
                 store,
                 "tsumugi.trainer.adapters.max-size",
                 "1MB",
-                "tsumugi.trainer.adapters.generator-url",
+                "tsumugi.trainer.adapters.generator-urls",
                 "http://127.0.0.1:" + generator.getAddress().getPort()));
         url = "http://localhost:" + service.getEnvironment().getProperty("local.server.port");
     }

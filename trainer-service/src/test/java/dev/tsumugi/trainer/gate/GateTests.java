@@ -4,12 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class GateTests {
-    private static final GateProperties MARGINS = new GateProperties(20, 400, 0.02, 0.02, 0.8, 0.05, 0.1, 0.2);
+    private static final GateProperties MARGINS = new GateProperties(20, 400, 0.02, 0.02, 0.8, 0.05, 0.02, 0.1, 0.2);
 
     private final Gate gate = new Gate(MARGINS);
 
@@ -84,6 +85,28 @@ class GateTests {
     }
 
     @Test
+    void a_query_adapter_with_which_questions_find_less_is_refused_and_one_that_finds_clearly_more_counts() {
+        Measured same = model(60, 0.5, 40, 0.5);
+        double[] all = new double[60];
+        Arrays.fill(all, 1);
+        double[] half = new double[60];
+        Arrays.fill(half, 0, 30, 1);
+        GateReport better =
+                gate.decide("candidate", same, "champion", same, List.of(2.0), GateReport.Retrieval.of(5, all, half));
+        assertThat(better.promoted()).isTrue();
+        assertThat(better.reasons().getFirst()).contains("find their passages more often: 1.000 against 0.500");
+        GateReport worse = gate.decide(
+                "candidate",
+                model(60, 0.9, 40, 0.9),
+                "champion",
+                same,
+                List.of(2.0),
+                GateReport.Retrieval.of(5, half, all));
+        assertThat(worse.promoted()).isFalse();
+        assertThat(worse.reasons().getFirst()).contains("find their passages less often");
+    }
+
+    @Test
     void models_that_were_asked_different_questions_cannot_be_compared() {
         Measured one = model(30, 0.5, 0, 0);
         List<Judged> other = new ArrayList<>(one.answers());
@@ -108,7 +131,7 @@ class GateTests {
     }
 
     private GateReport decide(Measured candidate, Measured champion) {
-        return gate.decide("candidate", candidate, "champion", champion, List.of(2.0));
+        return gate.decide("candidate", candidate, "champion", champion, List.of(2.0), null);
     }
 
     /** With these means, as nearly as they can be. */
