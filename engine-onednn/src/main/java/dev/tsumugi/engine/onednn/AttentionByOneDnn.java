@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.onednn;
 
 import dev.tsumugi.engine.kernels.AttentionRows;
+import dev.tsumugi.engine.kernels.BFloat16;
 import dev.tsumugi.engine.kernels.ThreadTeam;
 import dev.tsumugi.engine.kernels.TrainingKernels.AttentionShape;
 import java.lang.foreign.MemorySegment;
@@ -329,7 +330,7 @@ final class AttentionByOneDnn implements AutoCloseable {
                 long at = to + (long) row * width * HALF;
                 int token = layout.tokens[row];
                 if (token >= 0) {
-                    AttentionRows.round(x + (long) token * width * FLOAT, at, width);
+                    BFloat16.round(x + (long) token * width * FLOAT, at, width);
                 } else {
                     AttentionRows.clear(at, width * HALF);
                 }

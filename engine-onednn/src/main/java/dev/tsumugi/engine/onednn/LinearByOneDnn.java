@@ -1,7 +1,11 @@
 package dev.tsumugi.engine.onednn;
 
+import dev.tsumugi.engine.kernels.BFloat16;
+import dev.tsumugi.engine.kernels.FloatProduct;
+import dev.tsumugi.engine.kernels.MatrixView;
 import dev.tsumugi.engine.kernels.RotatedInt8;
 import dev.tsumugi.engine.kernels.ThreadTeam;
+import dev.tsumugi.engine.kernels.TrainingKernels.Addend;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -23,6 +27,8 @@ final class LinearByOneDnn implements AutoCloseable {
 
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
 
+    private final RotatedInt8 integers = new RotatedInt8();
+    private final FloatProduct products = new FloatProduct();
     private final ThreadTeam team;
     private final Worker[] workers;
     private final OneDnnLibrary library;
@@ -42,10 +48,12 @@ final class LinearByOneDnn implements AutoCloseable {
      * @param out [rows, N]
      * @param bias [N], or null
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Part(
             MemorySegment out,
             PackedMatrix matrix,
-            @Nullable MemorySegment bias) {}
+            @Nullable MemorySegment bias,
+            Addend... addends) {}
 
     /**
      * @param x [rows, K]
@@ -81,6 +89,7 @@ final class LinearByOneDnn implements AutoCloseable {
                     addBias(part.out, outRow(part, slice, first + r) - part.out.address(), matrix, slice, part.bias);
                 }
             }
+            addProducts(part, slice, first, count);
             return;
         }
         int width = matrix.rows(slice);
@@ -88,24 +97,62 @@ final class LinearByOneDnn implements AutoCloseable {
         MemorySegment room = worker.room(4L * padded * width);
         product(matrix, slice, padded, width, worker)
                 .run(inputRow(first, matrix), matrix.address(slice), room.address());
-        for (int r = 0; r < count; r++) {
-            long to = outRow(part, slice, first + r) - part.out.address();
+        long outBytes = (long) matrix.outputs() * Float.BYTES;
+        for (int r = 0; r < count; r += GRAIN) {
+            // Some rows at a time, while they are in the first-level cache.
+            int some = Math.min(GRAIN, count - r);
+            long sums = room.address() + 4L * r * width;
+            long to = outRow(part, slice, first + r);
             if (matrix.element() == Element.INT8) {
-                RotatedInt8.restore(
-                        room.address() + 4L * r * width,
+                integers.restore(
+                        sums,
+                        some,
                         width,
-                        scales.get(ValueLayout.JAVA_FLOAT, 4L * (first + r)),
+                        scales.address() + 4L * (first + r),
                         matrix.offsets(slice),
                         matrix.scales(slice),
                         part.bias == null ? 0 : part.bias.address() + 4L * matrix.start(slice),
-                        part.out.address() + to);
+                        to,
+                        outBytes);
             } else {
-                MemorySegment.copy(room, 4L * r * width, part.out, to, 4L * width);
-                if (part.bias != null) {
-                    addBias(part.out, to, matrix, slice, part.bias);
+                for (int i = 0; i < some; i++) {
+                    long at = to + i * outBytes - part.out.address();
+                    MemorySegment.copy(room, 4L * (r + i) * width, part.out, at, 4L * width);
+                    if (part.bias != null) {
+                        addBias(part.out, at, matrix, slice, part.bias);
+                    }
                 }
             }
+            addProducts(part, slice, first + r, some);
         }
+    }
+
+    private void addProducts(Part part, int slice, int first, int count) {
+        PackedMatrix matrix = part.matrix;
+        long outBytes = (long) matrix.outputs() * Float.BYTES;
+        for (Addend addend : part.addends) {
+            MatrixView left = addend.left();
+            MatrixView right = addend.right();
+            int from = Math.max(matrix.start(slice), addend.firstColumn());
+            int end = Math.min(matrix.start(slice) + matrix.rows(slice), addend.firstColumn() + right.columns());
+            for (int r = 0; from < end && r < count; r += GRAIN) {
+                products.add(
+                        part.out.address() + (first + r) * outBytes + (long) from * Float.BYTES,
+                        outBytes,
+                        address(left) + (first + r) * left.rowStride() * Float.BYTES,
+                        left.rowStride() * Float.BYTES,
+                        left.columnStride() * Float.BYTES,
+                        address(right) + (long) (from - addend.firstColumn()) * Float.BYTES,
+                        right.rowStride() * Float.BYTES,
+                        Math.min(GRAIN, count - r),
+                        end - from,
+                        left.columns());
+            }
+        }
+    }
+
+    private static long address(MatrixView view) {
+        return view.tensor().segment().address() + view.offset() * Float.BYTES;
     }
 
     private static Product product(PackedMatrix matrix, int slice, int rows, int outStride, Worker worker) {
@@ -140,7 +187,7 @@ final class LinearByOneDnn implements AutoCloseable {
                 long from = (long) task * SPAN;
                 int n = Math.toIntExact(Math.min(SPAN, count - from));
                 if (element == Element.BF16) {
-                    workers[member].round(x, from, input, n);
+                    BFloat16.round(x.address() + 4 * from, input.address() + 2 * from, n);
                 } else {
                     MemorySegment.copy(x, 4 * from, input, 4 * from, 4L * n);
                 }

@@ -78,9 +78,8 @@ public final class OneDnnBackend implements Backend {
         linear = new LinearByOneDnn(library, vector.team(), workers);
         kernels = new OneDnnKernels(vector.kernels(), linear);
         attention = new AttentionByOneDnn(library, vector.team(), workers);
-        training = floats == Element.BF16
-                ? new OneDnnTrainingKernels(vector.trainingKernels(), attention)
-                : vector.trainingKernels();
+        training =
+                new OneDnnTrainingKernels(vector.trainingKernels(), kernels, floats == Element.BF16 ? attention : null);
     }
 
     @Override

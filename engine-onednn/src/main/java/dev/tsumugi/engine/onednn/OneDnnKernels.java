@@ -7,6 +7,7 @@ import dev.tsumugi.engine.kernels.LinearLayer;
 import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.RopeLayout;
+import dev.tsumugi.engine.kernels.TrainingKernels.Addend;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
@@ -90,17 +91,37 @@ final class OneDnnKernels implements Kernels {
     private void multiply(Tensor x, int rows, LinearLayer... layers) {
         LinearByOneDnn.Part[] parts = new LinearByOneDnn.Part[layers.length];
         for (int i = 0; i < parts.length; i++) {
-            PackedMatrix packed = Objects.requireNonNull(weight(layers[i]).packed());
-            Tensor out = layers[i].out();
-            Tensor bias = layers[i].bias();
-            require("out", out, (long) rows * packed.outputs());
-            require("x", x, (long) rows * packed.inputs());
-            if (bias != null) {
-                require("bias", bias, packed.outputs());
-            }
-            parts[i] = new LinearByOneDnn.Part(out.segment(), packed, bias == null ? null : bias.segment());
+            parts[i] = part(x, rows, layers[i]);
         }
         linear.multiply(x.segment(), rows, parts);
+    }
+
+    /** {@link #linear} with small products added. */
+    void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias, Addend... addends) {
+        LinearByOneDnn.Part part = part(x, rows, new LinearLayer(out, weight, bias), addends);
+        for (Addend addend : addends) {
+            if (addend.left().rows() != rows
+                    || addend.firstColumn() + addend.right().columns() > weight.outputs()) {
+                throw new IllegalArgumentException(
+                        "a product of " + addend.left().rows() + " rows, columns from " + addend.firstColumn()
+                                + ", does not fit [" + rows + ", " + weight.outputs() + "]");
+            }
+        }
+        linear.multiply(x.segment(), rows, part);
+    }
+
+    private static LinearByOneDnn.Part part(Tensor x, int rows, LinearLayer layer, Addend... addends) {
+        PackedMatrix packed = weight(layer).packed();
+        if (packed == null) {
+            throw new IllegalArgumentException("the weight was not prepared for training");
+        }
+        Tensor bias = layer.bias();
+        require("out", layer.out(), (long) rows * packed.outputs());
+        require("x", x, (long) rows * packed.inputs());
+        if (bias != null) {
+            require("bias", bias, packed.outputs());
+        }
+        return new LinearByOneDnn.Part(layer.out().segment(), packed, bias == null ? null : bias.segment(), addends);
     }
 
     private static void require(String what, Tensor tensor, long elements) {

@@ -2,15 +2,20 @@ package dev.tsumugi.engine.onednn;
 
 import dev.tsumugi.engine.kernels.MatrixView;
 import dev.tsumugi.engine.kernels.TrainingKernels;
+import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/** The Vector API's operations of training, except for attention. */
+/** The Vector API's operations of training, except for products with frozen weights and attention. */
 final class OneDnnTrainingKernels implements TrainingKernels {
     private final TrainingKernels vector;
-    private final AttentionByOneDnn attention;
+    private final OneDnnKernels kernels;
+    private final @Nullable AttentionByOneDnn attention;
 
-    OneDnnTrainingKernels(TrainingKernels vector, AttentionByOneDnn attention) {
+    /** @param attention null where the Vector API's is wanted */
+    OneDnnTrainingKernels(TrainingKernels vector, OneDnnKernels kernels, @Nullable AttentionByOneDnn attention) {
         this.vector = vector;
+        this.kernels = kernels;
         this.attention = attention;
     }
 
@@ -20,8 +25,8 @@ final class OneDnnTrainingKernels implements TrainingKernels {
     }
 
     @Override
-    public void transpose(MatrixView out, MatrixView in) {
-        vector.transpose(out, in);
+    public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias, Addend... addends) {
+        kernels.linear(out, x, rows, weight, bias, addends);
     }
 
     @Override
@@ -83,6 +88,10 @@ final class OneDnnTrainingKernels implements TrainingKernels {
 
     @Override
     public void attention(Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
+        if (attention == null) {
+            vector.attention(out, logSums, heads, shape);
+            return;
+        }
         shape.require(out, logSums, heads);
         attention.forward(address(out), address(logSums), address(heads), shape);
     }
@@ -90,6 +99,10 @@ final class OneDnnTrainingKernels implements TrainingKernels {
     @Override
     public void attentionBackward(
             Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape) {
+        if (attention == null) {
+            vector.attentionBackward(dHeads, dOut, out, logSums, heads, shape);
+            return;
+        }
         shape.require(out, logSums, heads);
         shape.require(dOut, logSums, dHeads);
         attention.backward(address(dHeads), address(dOut), address(out), address(logSums), address(heads), shape);

@@ -1,11 +1,15 @@
 package dev.tsumugi.engine.onednn;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.MatrixView;
 import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.TrainingKernels;
+import dev.tsumugi.engine.kernels.TrainingKernels.Addend;
 import dev.tsumugi.engine.kernels.TrainingKernels.AttentionShape;
 import dev.tsumugi.engine.kernels.VectorBackend;
 import dev.tsumugi.engine.kernels.Weight;
@@ -58,6 +62,66 @@ class OneDnnTrainingTests {
                     agrees(onednn, forward, rows, random, precision, (o, i) -> w[o * k + i]);
                     agrees(onednn, backward, rows, random, precision, (o, i) -> w[i * k + o]);
                 }
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0} coarse {1}, {2} rows, rank {3}")
+    @CsvSource({
+        "EXACT, false, 9, 3",
+        "FAST, false, 8, 4",
+        "FAST, false, 13, 8",
+        "FAST, true, 131, 8",
+        "FAST, true, 7, 24"
+    })
+    void productsThatAreAddedToALinearLayerAreThoseOfOneAfterAnother(
+            Precision precision, boolean coarse, int rows, int rank) {
+        int inputs = 100;
+        int outputs = 1100;
+        // The second begins within a slice and ends within another.
+        int first = 30;
+        int second = 900;
+        Random random = new Random(31);
+        try (Arena arena = Arena.ofShared();
+                Backend onednn = new OneDnnBackend(2, precision)) {
+            Tensor matrix = new Tensor(
+                    DType.F32,
+                    new Shape(outputs, inputs),
+                    new HostMemory(arena.allocateFrom(ValueLayout.JAVA_FLOAT, values(outputs * inputs, random))),
+                    0);
+            TrainingKernels training = onednn.trainingKernels();
+            Tensor x = onednn.upload(values(rows * inputs, random));
+            Tensor bias = onednn.upload(values(outputs, random));
+            MatrixView left = MatrixView.of(onednn.upload(values(rows * 2 * rank, random)), rows, 2 * rank);
+            MatrixView right = MatrixView.of(onednn.upload(values(rank * first, random)), rank, first);
+            MatrixView other = MatrixView.of(onednn.upload(values(rank * second, random)), rank, second);
+            Tensor expected = onednn.allocate(DType.F32, rows, outputs);
+            Tensor actual = onednn.allocate(DType.F32, rows, outputs);
+            try (Weight weight = onednn.prepareForTraining(matrix, false, coarse)) {
+                onednn.kernels().linear(expected, x, rows, weight, bias);
+                MatrixView all = MatrixView.of(expected, rows, outputs);
+                training.product(all.columns(7, first), left.columns(0, rank), right, true);
+                training.product(all.columns(200, second), left.columns(rank, rank), other, true);
+                training.linear(
+                        actual,
+                        x,
+                        rows,
+                        weight,
+                        bias,
+                        new Addend(left.columns(0, rank), right, 7),
+                        new Addend(left.columns(rank, rank), other, 200));
+                float[] wanted = new float[rows * outputs];
+                float[] found = new float[rows * outputs];
+                onednn.download(expected, wanted, wanted.length);
+                onednn.download(actual, found, found.length);
+                assertThat(found).containsExactly(wanted, offset(1e-4f));
+                assertThatThrownBy(() -> training.linear(
+                                actual, x, rows, weight, bias, new Addend(left.columns(0, rank), other, 201)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("does not fit");
+            }
+            for (Tensor tensor : List.of(x, bias, left.tensor(), right.tensor(), other.tensor(), expected, actual)) {
+                ((OwnedMemory) tensor.memory()).close();
             }
         }
     }

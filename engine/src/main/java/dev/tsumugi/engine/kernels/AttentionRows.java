@@ -36,17 +36,6 @@ public final class AttentionRows {
             float.class,
             float.class);
 
-    /** Rounds fp32 [count] to bfloat16. */
-    public static void round(long from, long to, int count) {
-        int i = 0;
-        for (; i + Lanes.L <= count; i += Lanes.L) {
-            Lanes.storeBFloat16(Lanes.load(from + i * Lanes.FLOAT_BYTES), to + i * HALF_BYTES);
-        }
-        for (; i < count; i++) {
-            Lanes.setShort(to + i * HALF_BYTES, BFloat16.bits(Lanes.getFloat(from + i * Lanes.FLOAT_BYTES)));
-        }
-    }
-
     /** Writes zeros to {@code bytes}, a multiple of 2. */
     public static void clear(long address, long bytes) {
         Lanes.zero(address, bytes & -4L);

@@ -1,6 +1,9 @@
 package dev.tsumugi.engine.kernels;
 
+import static java.lang.invoke.MethodHandles.lookup;
+
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -36,7 +39,18 @@ public final class RotatedInt8 {
     private static final FloatVector SIGN_4 = sign(4);
     private static final FloatVector SIGN_8 = sign(8);
 
-    private RotatedInt8() {}
+    private final MethodHandle restoreRows = Separate.method(
+            lookup(),
+            "restoreRows",
+            long.class,
+            int.class,
+            int.class,
+            long.class,
+            long.class,
+            long.class,
+            long.class,
+            long.class,
+            long.class);
 
     private static VectorShuffle<Float> swap(int distance) {
         return VectorShuffle.fromOp(Lanes.F, lane -> (lane ^ distance) % Lanes.L);
@@ -147,15 +161,52 @@ public final class RotatedInt8 {
     }
 
     /**
-     * From integer sums to a row of results: {@code out[n] = (sum[n] - offset[n]) * scale[n] * rowScale + bias[n]}.
+     * From integer sums to rows of results: {@code out[r, n] = (sum[r, n] - offset[n]) * scale[n] * rowScale[r] + bias[n]}.
      *
-     * @param sums int [count]
+     * @param sums int [rows, count]
+     * @param rowScales fp32 [rows]
      * @param offsets int [count]: what {@link #OFFSET} added to each sum
      * @param scales fp32 [count]
      * @param bias address of fp32 [count], or 0
-     * @param out fp32 [count]
+     * @param out fp32 [count], of the first row
+     * @param outBytes from one row of {@code out} to the next
      */
-    public static void restore(long sums, int count, float rowScale, long offsets, long scales, long bias, long out) {
+    public void restore(
+            long sums,
+            int rows,
+            int count,
+            long rowScales,
+            long offsets,
+            long scales,
+            long bias,
+            long out,
+            long outBytes) {
+        try {
+            restoreRows.invokeExact(sums, rows, count, rowScales, offsets, scales, bias, out, outBytes);
+        } catch (Throwable e) {
+            throw Separate.rethrown(e);
+        }
+    }
+
+    private static void restoreRows(
+            long sums,
+            int rows,
+            int count,
+            long rowScales,
+            long offsets,
+            long scales,
+            long bias,
+            long out,
+            long outBytes) {
+        for (int r = 0; r < rows; r++) {
+            float rowScale = Lanes.getFloat(rowScales + r * Lanes.FLOAT_BYTES);
+            long row = sums + r * count * Lanes.FLOAT_BYTES;
+            restoreRow(row, count, rowScale, offsets, scales, bias, out + r * outBytes);
+        }
+    }
+
+    private static void restoreRow(
+            long sums, int count, float rowScale, long offsets, long scales, long bias, long out) {
         for (int i = 0; i < count; i += Lanes.L) {
             long at = i * Lanes.FLOAT_BYTES;
             int valid = count - i;

@@ -16,6 +16,7 @@ final class TrainingAttention implements AutoCloseable {
     /** Parts of a sequence's queries in the backward pass, so that few heads keep all threads busy. */
     private static final int PARTS = 2;
 
+    private final FloatProduct products = new FloatProduct();
     private final ThreadTeam team;
     private final Scratch[] scratch;
     private final Scratch transposes = new Scratch();
@@ -68,7 +69,7 @@ final class TrainingAttention implements AutoCloseable {
         for (int r = 0; r < rows; r++) {
             Lanes.zero(to + r * outStride, d * Lanes.FLOAT_BYTES);
         }
-        FloatProduct.add(to, outStride, scores, scoreRow, Lanes.FLOAT_BYTES, head.values, stride, rows, d, seen);
+        products.add(to, outStride, scores, scoreRow, Lanes.FLOAT_BYTES, head.values, stride, rows, d, seen);
     }
 
     void backward(long dHeads, long dOut, long out, long logSums, long heads, AttentionShape shape) {
@@ -147,7 +148,7 @@ final class TrainingAttention implements AutoCloseable {
             for (int r = 0; r < rows; r++) {
                 Lanes.zero(slopes + r * scoreRow, seen * Lanes.FLOAT_BYTES);
             }
-            FloatProduct.add(
+            products.add(
                     slopes,
                     scoreRow,
                     dRow,
@@ -174,8 +175,8 @@ final class TrainingAttention implements AutoCloseable {
                         shared);
             }
             // dV += P^T dO, dK += dS^T Q, dQ = dS K
-            FloatProduct.add(dValue, partRow, scores, Lanes.FLOAT_BYTES, scoreRow, dRow, outStride, seen, d, rows);
-            FloatProduct.add(
+            products.add(dValue, partRow, scores, Lanes.FLOAT_BYTES, scoreRow, dRow, outStride, seen, d, rows);
+            products.add(
                     dKey,
                     partRow,
                     slopes,
@@ -190,7 +191,7 @@ final class TrainingAttention implements AutoCloseable {
             for (int r = 0; r < rows; r++) {
                 Lanes.zero(dQuery + r * stride, partRow);
             }
-            FloatProduct.add(dQuery, stride, slopes, scoreRow, Lanes.FLOAT_BYTES, head.keys, stride, rows, d, seen);
+            products.add(dQuery, stride, slopes, scoreRow, Lanes.FLOAT_BYTES, head.keys, stride, rows, d, seen);
         }
     }
 
@@ -220,12 +221,11 @@ final class TrainingAttention implements AutoCloseable {
     }
 
     /** Scores before the scale: queries times turned keys. */
-    private static void scores(
-            long scores, long scoreRow, Head head, long stride, int first, int rows, int seen, int d) {
+    private void scores(long scores, long scoreRow, Head head, long stride, int first, int rows, int seen, int d) {
         for (int r = 0; r < rows; r++) {
             Lanes.zero(scores + r * scoreRow, seen * Lanes.FLOAT_BYTES);
         }
-        FloatProduct.add(
+        products.add(
                 scores,
                 scoreRow,
                 head.queries + first * stride,

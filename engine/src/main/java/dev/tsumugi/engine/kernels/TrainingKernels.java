@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.kernels;
 
 import dev.tsumugi.engine.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What training computes beyond {@link Kernels}: small products with matrices that change, and the backward of each operation of a forward
@@ -16,17 +17,32 @@ public interface TrainingKernels {
      *
      * @param out [M, N], contiguous rows
      * @param a [M, K], either way round
-     * @param b [K, N], contiguous rows
+     * @param b [K, N], either way round; rows of {@code a} must be contiguous where its columns are
      */
     void product(MatrixView out, MatrixView a, MatrixView b, boolean add);
 
     /**
-     * {@code out[c, r] = in[r, c]}.
+     * {@link Kernels#linear} with small products added: {@code out = x W^T + bias}, and {@code += left right} for the columns of each.
      *
-     * @param out contiguous rows one behind another
-     * @param in contiguous rows
+     * @param out [rows, N]
+     * @param x [rows, K]
      */
-    void transpose(MatrixView out, MatrixView in);
+    void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias, Addend... addends);
+
+    /**
+     * A product that is added to some columns.
+     *
+     * @param left [rows, R]
+     * @param right [R, columns], contiguous rows
+     */
+    record Addend(MatrixView left, MatrixView right, int firstColumn) {
+        public Addend {
+            if (left.columns() != right.rows() || right.columnStride() != 1 || firstColumn < 0) {
+                throw new IllegalArgumentException("[" + left.rows() + ", " + left.columns() + "] times ["
+                        + right.rows() + ", " + right.columns() + "] cannot be added from column " + firstColumn);
+            }
+        }
+    }
 
     /** {@code out[i] = x[i] * factor}. {@code out} may be {@code x}. */
     void scale(Tensor out, Tensor x, int count, float factor);

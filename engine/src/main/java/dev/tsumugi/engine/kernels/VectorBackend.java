@@ -18,7 +18,7 @@ public final class VectorBackend extends HostBackend {
     public VectorBackend(int threads, Precision precision) {
         team = new ThreadTeam(threads);
         kernels = new VectorKernels(team, precision);
-        training = new VectorTrainingKernels(team);
+        training = new VectorTrainingKernels(team, kernels);
     }
 
     @Override

@@ -1,24 +1,42 @@
 package dev.tsumugi.engine.kernels;
 
+import static java.lang.invoke.MethodHandles.lookup;
+
 import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.invoke.MethodHandle;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
 
 /** {@link TrainingKernels} by the Vector API, shared out over a team: each task owns the outputs that it writes, and sums them in one order. */
 final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     private static final int SPAN = 16384;
     private static final int ROWS = 16;
     private static final int PRODUCT_ROWS = 16 * FloatProduct.ROWS;
-    private static final int PRODUCT_COLUMNS = FloatProduct.VECTORS * Lanes.L;
+    private static final int PRODUCT_COLUMNS = 2 * FloatProduct.TALL_VECTORS * Lanes.L;
 
+    private final FloatProduct products = new FloatProduct();
+    private final RowProduct rowProducts = new RowProduct();
+    private final MethodHandle swiGluRow =
+            Separate.method(lookup(), "swiGluRow", long.class, long.class, long.class, int.class);
+    private final MethodHandle swiGluBackwardRow =
+            Separate.method(lookup(), "swiGluBackwardRow", long.class, long.class, long.class, int.class, int.class);
+    private final MethodHandle swiGluBackwardRest =
+            Separate.method(lookup(), "swiGluBackwardRest", long.class, long.class, long.class, int.class, int.class);
+    private final MethodHandle exponentials =
+            Separate.method(lookup(), "exponentials", long.class, int.class, float.class, double[].class, int.class);
+    private final MethodHandle probabilities =
+            Separate.method(lookup(), "probabilities", long.class, int.class, float.class, float.class, float.class);
     private final ThreadTeam team;
+    private final Kernels kernels;
     private final Scratch[] scratch;
     private final TrainingAttention attention;
 
-    VectorTrainingKernels(ThreadTeam team) {
+    VectorTrainingKernels(ThreadTeam team, Kernels kernels) {
         this.team = team;
+        this.kernels = kernels;
         scratch = new Scratch[team.size()];
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
@@ -40,8 +58,11 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
             throw new IllegalArgumentException("[" + a.rows() + ", " + a.columns() + "] times [" + b.rows() + ", "
                     + b.columns() + "] is not [" + out.rows() + ", " + out.columns() + "]");
         }
-        if (out.columnStride() != 1 || b.columnStride() != 1) {
-            throw new IllegalArgumentException("rows of the right factor and of the product must be contiguous");
+        boolean turned = b.columnStride() != 1;
+        if (out.columnStride() != 1 || turned && (b.rowStride() != 1 || a.columnStride() != 1)) {
+            throw new IllegalArgumentException(
+                    "rows of the product must be contiguous, and rows or columns of the right"
+                            + " factor; rows of the left one where these columns are");
         }
         long c = address(out);
         long left = address(a);
@@ -49,8 +70,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         long cRow = out.rowStride() * Lanes.FLOAT_BYTES;
         long aRow = a.rowStride() * Lanes.FLOAT_BYTES;
         long aColumn = a.columnStride() * Lanes.FLOAT_BYTES;
-        long bRow = b.rowStride() * Lanes.FLOAT_BYTES;
-        boolean byRows = out.rows() >= 2 * PRODUCT_ROWS || out.columns() <= PRODUCT_COLUMNS;
+        long bRow = (turned ? b.columnStride() : b.rowStride()) * Lanes.FLOAT_BYTES;
+        boolean byRows = turned || out.rows() >= 2 * PRODUCT_ROWS || out.columns() <= PRODUCT_COLUMNS;
         int part = byRows ? PRODUCT_ROWS : PRODUCT_COLUMNS;
         int items = byRows ? out.rows() : out.columns();
         team.run(Math.ceilDiv(items, part), (task, member) -> {
@@ -64,7 +85,13 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
                     Lanes.zero(to + r * cRow, columns * Lanes.FLOAT_BYTES);
                 }
             }
-            FloatProduct.add(
+            if (turned) {
+                long at = left + from * aRow;
+                long room = scratch[member].address(RowProduct.ROOM * Lanes.VECTOR_BYTES);
+                rowProducts.add(to, cRow, at, aRow, right, bRow, rows, columns, a.columns(), room);
+                return;
+            }
+            products.add(
                     to,
                     cRow,
                     byRows ? left + from * aRow : left,
@@ -79,16 +106,13 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     @Override
-    public void transpose(MatrixView out, MatrixView in) {
-        if (out.rows() != in.columns()
-                || out.columns() != in.rows()
-                || out.rowStride() != out.columns()
-                || in.columnStride() != 1) {
-            throw new IllegalArgumentException("[" + in.rows() + ", " + in.columns() + "] turned is not [" + out.rows()
-                    + ", " + out.columns() + "]");
+    public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias, Addend... addends) {
+        kernels.linear(out, x, rows, weight, bias);
+        MatrixView all = MatrixView.of(out, rows, weight.outputs());
+        for (Addend addend : addends) {
+            int columns = addend.right().columns();
+            product(all.columns(addend.firstColumn(), columns), addend.left(), addend.right(), true);
         }
-        TrainingAttention.transpose(
-                address(in), in.rowStride() * Lanes.FLOAT_BYTES, in.rows(), in.columns(), address(out));
     }
 
     private static long address(MatrixView view) {
@@ -346,7 +370,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         byRows(rows, (from, end) -> {
             for (int r = from; r < end; r++) {
                 long gate = in + 2L * r * width * Lanes.FLOAT_BYTES;
-                swiGluRow(o + (long) r * width * Lanes.FLOAT_BYTES, gate, gate + width * Lanes.FLOAT_BYTES, width);
+                swiGluRow.invokeExact(
+                        o + (long) r * width * Lanes.FLOAT_BYTES, gate, gate + width * Lanes.FLOAT_BYTES, width);
             }
         });
     }
@@ -371,26 +396,44 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         byRows(rows, (from, end) -> {
             for (int r = from; r < end; r++) {
                 long row = 2L * r * width * Lanes.FLOAT_BYTES;
-                swiGluBackwardRow(to + row, slope + (long) r * width * Lanes.FLOAT_BYTES, in + row, width);
+                long dRow = slope + (long) r * width * Lanes.FLOAT_BYTES;
+                int whole = width & -Lanes.L;
+                swiGluBackwardRow.invokeExact(to + row, dRow, in + row, width, whole);
+                if (whole < width) {
+                    long rest = whole * Lanes.FLOAT_BYTES;
+                    swiGluBackwardRest.invokeExact(to + row + rest, dRow + rest, in + row + rest, width, width - whole);
+                }
             }
         });
     }
 
-    /** With s = sigmoid(gate): {@code dUp = d gate s}, {@code dGate = d up s (1 + gate (1 - s))}. */
-    private static void swiGluBackwardRow(long dGate, long dOut, long gate, int width) {
+    /**
+     * With s = sigmoid(gate): {@code dUp = d gate s}, {@code dGate = d up s (1 + gate (1 - s))}. Whole vectors only: with the masks of a rest it
+     * would be more than HotSpot inlines.
+     */
+    private static void swiGluBackwardRow(long dGate, long dOut, long gate, int width, int count) {
         long apart = width * Lanes.FLOAT_BYTES;
-        for (int i = 0; i < width; i += Lanes.L) {
+        for (int i = 0; i < count; i += Lanes.L) {
             long at = i * Lanes.FLOAT_BYTES;
-            int valid = width - i;
-            FloatVector g = Lanes.load(gate + at, valid);
-            FloatVector up = Lanes.load(gate + apart + at, valid);
-            FloatVector d = Lanes.load(dOut + at, valid);
+            FloatVector g = Lanes.load(gate + at);
             FloatVector s = VectorMath.sigmoid(g);
-            FloatVector ds = d.mul(s);
-            FloatVector rising = s.neg().add(1f).fma(g, VectorMath.ONE);
-            Lanes.store(ds.mul(up).mul(rising), dGate + at, valid);
-            Lanes.store(ds.mul(g), dGate + apart + at, valid);
+            FloatVector ds = Lanes.load(dOut + at).mul(s);
+            FloatVector rising = VectorMath.ONE.sub(s).fma(g, VectorMath.ONE);
+            ds.mul(Lanes.load(gate + apart + at)).mul(rising).intoMemorySegment(Lanes.ALL, dGate + at, Lanes.ORDER);
+            ds.mul(g).intoMemorySegment(Lanes.ALL, dGate + apart + at, Lanes.ORDER);
         }
+    }
+
+    /** The same of the last {@code count} elements of a row, less than a vector; addresses are theirs. */
+    private static void swiGluBackwardRest(long dGate, long dOut, long gate, int width, int count) {
+        long apart = width * Lanes.FLOAT_BYTES;
+        FloatVector g = Lanes.load(gate, count);
+        FloatVector s = VectorMath.sigmoid(g);
+        FloatVector ds = Lanes.load(dOut, count).mul(s);
+        FloatVector rising = VectorMath.ONE.sub(s).fma(g, VectorMath.ONE);
+        FloatVector up = Lanes.load(gate + apart, count);
+        Lanes.store(ds.mul(up).mul(rising), dGate, count);
+        Lanes.store(ds.mul(g), dGate + apart, count);
     }
 
     @Override
@@ -443,7 +486,11 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         double[] losses = new double[rows];
         team.run(rows, (r, member) -> {
             long row = in + (long) r * vocabulary * Lanes.FLOAT_BYTES;
-            losses[r] = crossEntropyRow(row, targets[r], vocabulary, smoothing, gradientScale);
+            try {
+                crossEntropyRow(row, targets[r], vocabulary, smoothing, gradientScale, losses, r);
+            } catch (Throwable e) {
+                throw Separate.rethrown(e);
+            }
         });
         double sum = 0;
         for (double loss : losses) {
@@ -452,20 +499,23 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         return sum;
     }
 
-    private static double crossEntropyRow(long row, int target, int vocabulary, double smoothing, float gradientScale) {
+    private void crossEntropyRow(
+            long row, int target, int vocabulary, double smoothing, float gradientScale, double[] losses, int index)
+            throws Throwable {
         float most = largest(row, vocabulary);
-        double logSum = most + Math.log(sumOfExponentials(row, vocabulary, most));
+        exponentials.invokeExact(row, vocabulary, most, losses, index);
+        double logSum = most + Math.log(losses[index]);
         double aimed = Lanes.getFloat(row + target * Lanes.FLOAT_BYTES);
         double loss = (1 - smoothing) * (logSum - aimed);
         if (smoothing > 0) {
             loss += smoothing * (logSum - sum(row, vocabulary) / vocabulary);
         }
         if (gradientScale != 0) {
-            probabilities(row, vocabulary, (float) logSum, gradientScale, (float) (smoothing / vocabulary));
+            probabilities.invokeExact(row, vocabulary, (float) logSum, gradientScale, (float) (smoothing / vocabulary));
             long at = row + target * Lanes.FLOAT_BYTES;
             Lanes.setFloat(at, Lanes.getFloat(at) - gradientScale * (float) (1 - smoothing));
         }
-        return loss;
+        losses[index] = loss;
     }
 
     private static float largest(long row, int count) {
@@ -481,7 +531,8 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         return result;
     }
 
-    private static double sumOfExponentials(long row, int count, float most) {
+    /** Writes the sum to {@code total[index]}. */
+    private static void exponentials(long row, int count, float most, double[] total, int index) {
         FloatVector sums = FloatVector.zero(Lanes.F);
         int i = 0;
         for (; i + Lanes.L <= count; i += Lanes.L) {
@@ -492,7 +543,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         for (; i < count; i++) {
             sum += Math.exp(Lanes.getFloat(row + i * Lanes.FLOAT_BYTES) - (double) most);
         }
-        return sum;
+        total[index] = sum;
     }
 
     private static double sum(long row, int count) {
@@ -543,7 +594,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     private interface Range {
-        void run(int from, int end);
+        void run(int from, int end) throws Throwable;
     }
 
     private void byRows(int rows, Range range) {
@@ -555,8 +606,12 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     private void byParts(int items, int part, Range range) {
-        team.run(
-                Math.ceilDiv(items, part),
-                (task, member) -> range.run(task * part, Math.min(items, (task + 1) * part)));
+        team.run(Math.ceilDiv(items, part), (task, member) -> {
+            try {
+                range.run(task * part, Math.min(items, (task + 1) * part));
+            } catch (Throwable e) {
+                throw Separate.rethrown(e);
+            }
+        });
     }
 }

@@ -4,6 +4,8 @@ import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Kernels;
 import dev.tsumugi.engine.kernels.MatrixView;
 import dev.tsumugi.engine.kernels.TrainingKernels;
+import dev.tsumugi.engine.kernels.TrainingKernels.Addend;
+import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
 import dev.tsumugi.engine.train.BaseLinears.Frozen;
@@ -69,29 +71,31 @@ final class AdaptedLinear implements AutoCloseable {
      * @param seed of the dropout; 0: none
      */
     void forward(Tensor out, Tensor x, int rows, Tensor shrunk, int seed) {
-        kernels.linear(out, x, rows, frozen.forward(), frozen.bias());
         AdaptedGroup group = adapted;
         if (group == null) {
+            kernels.linear(out, x, rows, frozen.forward(), frozen.bias());
             return;
         }
         int k = group.inputs();
         int ranks = group.ranks();
         MatrixView u = MatrixView.of(shrunk, rows, ranks);
-        training.product(
-                u,
-                MatrixView.of(dropped(x, rows, seed), rows, k),
-                MatrixView.of(parameters.turned(), group.a(), k, ranks),
-                false);
+        MatrixView a = MatrixView.of(parameters.values(), group.a(), ranks, k);
+        training.product(u, MatrixView.of(dropped(x, rows, seed), rows, k), a.transposed(), false);
         training.scale(shrunk, shrunk, rows * ranks, parameters.scale());
-        MatrixView all = MatrixView.of(out, rows, outputs());
-        for (Adapted layer : group.layers()) {
-            int outputs = layer.module().outputs();
-            training.product(
-                    all.columns(layer.firstOutput(), outputs),
-                    u.columns(layer.firstRank(), parameters.rank()),
-                    MatrixView.of(parameters.values(), layer.b(), parameters.rank(), outputs),
-                    true);
+        Addend[] grown = new Addend[group.layers().size()];
+        for (int i = 0; i < grown.length; i++) {
+            Adapted layer = group.layers().get(i);
+            grown[i] = new Addend(u.columns(layer.firstRank(), parameters.rank()), b(layer), layer.firstOutput());
         }
+        training.linear(out, x, rows, frozen.forward(), frozen.bias(), grown);
+    }
+
+    private MatrixView b(Adapted layer) {
+        return MatrixView.of(
+                parameters.values(),
+                layer.b(),
+                parameters.rank(),
+                layer.module().outputs());
     }
 
     /**
@@ -102,11 +106,11 @@ final class AdaptedLinear implements AutoCloseable {
      * @param seed of the forward pass
      */
     void backward(@Nullable Tensor dX, Tensor dOut, Tensor x, int rows, Tensor shrunk, int seed) {
-        if (dX != null) {
-            kernels.linear(dX, dOut, rows, Objects.requireNonNull(frozen.backward()), null);
-        }
         AdaptedGroup group = adapted;
         if (group == null) {
+            if (dX != null) {
+                kernels.linear(dX, dOut, rows, Objects.requireNonNull(frozen.backward()), null);
+            }
             return;
         }
         int k = group.inputs();
@@ -119,11 +123,7 @@ final class AdaptedLinear implements AutoCloseable {
             int outputs = layer.module().outputs();
             int rank = parameters.rank();
             MatrixView own = all.columns(layer.firstOutput(), outputs);
-            training.product(
-                    dU.columns(layer.firstRank(), rank),
-                    own,
-                    MatrixView.of(parameters.turned(), layer.b(), outputs, rank),
-                    false);
+            training.product(dU.columns(layer.firstRank(), rank), own, b(layer).transposed(), false);
             training.product(
                     MatrixView.of(parameters.gradients(), layer.b(), rank, outputs),
                     u.columns(layer.firstRank(), rank).transposed(),
@@ -139,10 +139,12 @@ final class AdaptedLinear implements AutoCloseable {
         if (dX == null) {
             return;
         }
+        Weight weight = Objects.requireNonNull(frozen.backward());
         MatrixView a = MatrixView.of(parameters.values(), group.a(), ranks, k);
         if (dropout == 0 || seed == 0) {
-            training.product(MatrixView.of(dX, rows, k), dU, a, true);
+            training.linear(dX, dOut, rows, weight, null, new Addend(dU, a, 0));
         } else {
+            kernels.linear(dX, dOut, rows, weight, null);
             Tensor through = scratch.rows(Scratchpad.DROPPED, rows, k);
             training.product(MatrixView.of(through, rows, k), dU, a, false);
             training.dropout(through, through, rows, k, own(seed), dropout);

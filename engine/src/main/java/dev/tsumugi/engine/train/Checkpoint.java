@@ -77,7 +77,6 @@ final class Checkpoint {
             if (in.readLong() != sum) {
                 throw unsound(null);
             }
-            parameters.turn();
             return progress;
         } catch (EOFException | UTFDataFormatException e) {
             throw unsound(e);

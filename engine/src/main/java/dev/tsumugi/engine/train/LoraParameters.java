@@ -2,8 +2,6 @@ package dev.tsumugi.engine.train;
 
 import dev.tsumugi.engine.adapter.PeftWriter;
 import dev.tsumugi.engine.kernels.Backend;
-import dev.tsumugi.engine.kernels.MatrixView;
-import dev.tsumugi.engine.kernels.TrainingKernels;
 import dev.tsumugi.engine.model.LowRankPair;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.HostMemory;
@@ -25,8 +23,8 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The matrices that training changes, in fp32, one behind another, with their gradients in the same places and each turned round beside. Those of
- * a group lie together: all A's [R, K], then each module's B turned round [r, N].
+ * The matrices that training changes, in fp32, one behind another, with their gradients in the same places. Those of a
+ * group lie together: all A's [R, K], then each module's B turned round [r, N].
  */
 final class LoraParameters implements AutoCloseable {
 
@@ -48,23 +46,19 @@ final class LoraParameters implements AutoCloseable {
     record AdaptedGroup(long a, int ranks, int inputs, List<Adapted> layers) {}
 
     private final TrainingSettings settings;
-    private final TrainingKernels kernels;
     private final Map<Group, AdaptedGroup> groups = new LinkedHashMap<>();
     private final List<Adapted> layers = new ArrayList<>();
     private final Tensor values;
     private final Tensor gradients;
-    private final Tensor turned;
 
     LoraParameters(DecoderShape shape, TrainingSettings settings, Backend backend) {
         this.settings = settings;
-        kernels = backend.trainingKernels();
         long at = 0;
         for (Group group : shape.all()) {
             at = place(group, shape, at);
         }
         values = backend.allocate(DType.F32, at);
         gradients = backend.allocate(DType.F32, at);
-        turned = backend.allocate(DType.F32, at);
     }
 
     private long place(Group group, DecoderShape shape, long start) {
@@ -108,7 +102,6 @@ final class LoraParameters implements AutoCloseable {
                 set(layer.a() + i, (float) ((2 * random.nextDouble() - 1) * bound));
             }
         }
-        turn();
     }
 
     private void set(long index, float value) {
@@ -140,27 +133,11 @@ final class LoraParameters implements AutoCloseable {
                 }
             }
         }
-        turn();
     }
 
     private static int row(Adapted layer, int output) {
         int[] order = layer.module().order();
         return order == null ? output : order[output];
-    }
-
-    /** Brings the turned copies up to the values. */
-    void turn() {
-        for (AdaptedGroup group : groups.values()) {
-            kernels.transpose(
-                    MatrixView.of(turned, group.a(), group.inputs(), group.ranks()),
-                    MatrixView.of(values, group.a(), group.ranks(), group.inputs()));
-            for (Adapted layer : group.layers()) {
-                int outputs = layer.module().outputs();
-                kernels.transpose(
-                        MatrixView.of(turned, layer.b(), outputs, settings.rank()),
-                        MatrixView.of(values, layer.b(), settings.rank(), outputs));
-            }
-        }
     }
 
     @Nullable
@@ -190,11 +167,6 @@ final class LoraParameters implements AutoCloseable {
 
     Tensor gradients() {
         return gradients;
-    }
-
-    /** Each A [R, K] of a group as [K, R], and each turned B [r, N] as [N, r], in the places of the values. */
-    Tensor turned() {
-        return turned;
     }
 
     void clearGradients() {
@@ -252,7 +224,7 @@ final class LoraParameters implements AutoCloseable {
 
     @Override
     public void close() {
-        for (Tensor tensor : List.of(values, gradients, turned)) {
+        for (Tensor tensor : List.of(values, gradients)) {
             ((OwnedMemory) tensor.memory()).close();
         }
     }

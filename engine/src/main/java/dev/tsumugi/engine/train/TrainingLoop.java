@@ -123,7 +123,6 @@ final class TrainingLoop {
         double clip = settings.clipNorm();
         double factor = clip > 0 ? Math.min(1, clip / (norm + 1e-6)) : 1;
         optimizer.step(parameters.values().segment(), parameters.gradients().segment(), factor, step, rate);
-        parameters.turn();
         return norm;
     }
 

@@ -155,7 +155,6 @@ class GoldenTrainingTests {
                 double factor = clip > 0 ? Math.min(1, clip / (norm + 1e-6)) : 1;
                 optimizer.step(
                         parameters.values().segment(), parameters.gradients().segment(), factor, number, rate);
-                parameters.turn();
             }
             try (Arena arena = Arena.ofConfined()) {
                 parameters.pairs(parameters.values(), arena).forEach((module, pair) -> {
