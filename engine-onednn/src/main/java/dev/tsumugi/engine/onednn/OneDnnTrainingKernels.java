@@ -3,11 +3,15 @@ package dev.tsumugi.engine.onednn;
 import dev.tsumugi.engine.kernels.MatrixView;
 import dev.tsumugi.engine.kernels.TrainingKernels;
 import dev.tsumugi.engine.kernels.Weight;
+import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /** The Vector API's operations of training, except for products with frozen weights and attention. */
 final class OneDnnTrainingKernels implements TrainingKernels {
+    /** A multiple of the floats in any vector of the processors that oneDNN is for. */
+    private static final int WHOLE_VECTORS = 16;
+
     private final TrainingKernels vector;
     private final OneDnnKernels kernels;
     private final @Nullable AttentionByOneDnn attention;
@@ -109,8 +113,13 @@ final class OneDnnTrainingKernels implements TrainingKernels {
     }
 
     @Override
-    public void swiGlu(Tensor out, Tensor gateUp, int rows, int width) {
-        vector.swiGlu(out, gateUp, rows, width);
+    public DType keptType(int width) {
+        return attention != null && width % WHOLE_VECTORS == 0 ? DType.BF16 : DType.F32;
+    }
+
+    @Override
+    public void swiGlu(Tensor out, Tensor gateUp, @Nullable Tensor kept, int rows, int width) {
+        vector.swiGlu(out, gateUp, kept, rows, width);
     }
 
     @Override

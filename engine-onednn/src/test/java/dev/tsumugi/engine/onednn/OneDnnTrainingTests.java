@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -156,6 +157,48 @@ class OneDnnTrainingTests {
         }
     }
 
+    @Test
+    void gatesThatAreKeptRoundedGiveNearlyTheSameOutputsAndGradients() {
+        int rows = 19;
+        int width = 48;
+        Random random = new Random(37);
+        float[] gates = values(rows * 2 * width, random);
+        try (Backend onednn = new OneDnnBackend(2, Precision.FAST)) {
+            TrainingKernels training = onednn.trainingKernels();
+            assertThat(training.keptType(width)).isIn(DType.BF16, DType.F32);
+            assertThat(training.keptType(width + 1)).isEqualTo(DType.F32);
+            Tensor gateUp = onednn.upload(gates);
+            Tensor dOut = onednn.upload(values(rows * width, random));
+            Tensor kept = onednn.allocate(DType.BF16, rows, 2 * width);
+            List<Tensor> outs = List.of(
+                    onednn.allocate(DType.F32, rows, width),
+                    onednn.allocate(DType.F32, rows, width),
+                    onednn.allocate(DType.F32, rows, width));
+            Tensor exactSlopes = onednn.allocate(DType.F32, rows, 2 * width);
+            Tensor slopes = onednn.allocate(DType.F32, rows, 2 * width);
+            training.swiGlu(outs.get(0), gateUp, null, rows, width);
+            training.swiGlu(outs.get(1), gateUp, kept, rows, width);
+            training.swiGlu(outs.get(2), kept, null, rows, width);
+            training.swiGluBackward(exactSlopes, dOut, gateUp, rows, width);
+            training.swiGluBackward(slopes, dOut, kept, rows, width);
+            assertThat(floats(onednn, outs.get(1))).isEqualTo(floats(onednn, outs.get(0)));
+            assertThat(floats(onednn, outs.get(2))).containsExactly(floats(onednn, outs.get(0)), offset(1f / 128));
+            assertThat(floats(onednn, slopes)).containsExactly(floats(onednn, exactSlopes), offset(1f / 128));
+            assertThatThrownBy(() -> training.swiGlu(outs.get(0), kept, null, rows, width - 1))
+                    .isInstanceOf(IllegalArgumentException.class);
+            for (Tensor tensor : List.of(gateUp, dOut, kept, exactSlopes, slopes)) {
+                ((OwnedMemory) tensor.memory()).close();
+            }
+            outs.forEach(out -> ((OwnedMemory) out.memory()).close());
+        }
+    }
+
+    private static float[] floats(Backend backend, Tensor tensor) {
+        float[] values = new float[(int) tensor.shape().elements()];
+        backend.download(tensor, values, values.length);
+        return values;
+    }
+
     /** Output, logarithms of sums, and gradient by queries, keys and values. */
     private static List<float[]> attention(Backend backend, AttentionShape shape, float[] states, float[] slopes) {
         Tensor heads = backend.upload(states);
@@ -167,9 +210,7 @@ class OneDnnTrainingTests {
         backend.trainingKernels().attentionBackward(dHeads, dOut, out, logSums, heads, shape);
         List<float[]> results = new ArrayList<>();
         for (Tensor tensor : List.of(out, logSums, dHeads, heads, dOut)) {
-            float[] values = new float[(int) tensor.shape().elements()];
-            backend.download(tensor, values, values.length);
-            results.add(values);
+            results.add(floats(backend, tensor));
             ((OwnedMemory) tensor.memory()).close();
         }
         return results.subList(0, 3);

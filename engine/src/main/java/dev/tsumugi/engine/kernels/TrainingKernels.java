@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -134,17 +135,24 @@ public interface TrainingKernels {
      */
     void attentionBackward(Tensor dHeads, Tensor dOut, Tensor out, Tensor logSums, Tensor heads, AttentionShape shape);
 
+    /** What gates and ups of {@code width} each are best kept in from the forward pass to the backward: F32, or BF16 where factors are. */
+    default DType keptType(int width) {
+        return DType.F32;
+    }
+
     /**
      * {@code out = silu(gate) * up}.
      *
      * @param out [rows, width]
-     * @param gateUp [rows, 2 * width]: gate, then up
+     * @param gateUp [rows, 2 * width]: gate, then up; F32, or a {@code kept} one of before
+     * @param kept [rows, 2 * width] of {@link #keptType} that gets {@code gateUp} rounded; null where that is kept itself
      */
-    void swiGlu(Tensor out, Tensor gateUp, int rows, int width);
+    void swiGlu(Tensor out, Tensor gateUp, @Nullable Tensor kept, int rows, int width);
 
     /**
-     * @param dGateUp [rows, 2 * width], overwritten. May be {@code gateUp}.
+     * @param dGateUp [rows, 2 * width], overwritten. May be {@code gateUp} where that is F32.
      * @param dOut [rows, width]
+     * @param gateUp F32, or a {@code kept} one of {@link #swiGlu}
      */
     void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp, int rows, int width);
 

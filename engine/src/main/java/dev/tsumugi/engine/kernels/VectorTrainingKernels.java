@@ -2,6 +2,7 @@ package dev.tsumugi.engine.kernels;
 
 import static java.lang.invoke.MethodHandles.lookup;
 
+import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.invoke.MethodHandle;
 import jdk.incubator.vector.FloatVector;
@@ -21,6 +22,12 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     private final RowProduct rowProducts = new RowProduct();
     private final MethodHandle swiGluRow =
             Separate.method(lookup(), "swiGluRow", long.class, long.class, long.class, int.class);
+    private final MethodHandle swiGluKeepingRow =
+            Separate.method(lookup(), "swiGluKeepingRow", long.class, long.class, long.class, int.class);
+    private final MethodHandle swiGluRoundedRow =
+            Separate.method(lookup(), "swiGluRoundedRow", long.class, long.class, int.class);
+    private final MethodHandle swiGluBackwardRoundedRow =
+            Separate.method(lookup(), "swiGluBackwardRoundedRow", long.class, long.class, long.class, int.class);
     private final MethodHandle swiGluBackwardRow =
             Separate.method(lookup(), "swiGluBackwardRow", long.class, long.class, long.class, int.class, int.class);
     private final MethodHandle swiGluBackwardRest =
@@ -362,18 +369,46 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     }
 
     @Override
-    public void swiGlu(Tensor out, Tensor gateUp, int rows, int width) {
+    public void swiGlu(Tensor out, Tensor gateUp, @Nullable Tensor kept, int rows, int width) {
         Sizes.require("out", out, (long) rows * width);
-        Sizes.require("gate and up", gateUp, 2L * rows * width);
+        requireGateUp(gateUp, rows, width);
         long o = VectorKernels.address(out);
-        long in = VectorKernels.address(gateUp);
+        long in = gateUp.segment().address();
+        boolean rounded = gateUp.dtype() == DType.BF16;
+        if (kept != null) {
+            requireGateUp(kept, rows, width);
+            if (rounded || kept.dtype() != DType.BF16) {
+                throw new IllegalArgumentException(gateUp.dtype() + " cannot be kept as " + kept.dtype());
+            }
+        }
+        long keep = kept == null ? 0 : kept.segment().address();
         byRows(rows, (from, end) -> {
             for (int r = from; r < end; r++) {
-                long gate = in + 2L * r * width * Lanes.FLOAT_BYTES;
-                swiGluRow.invokeExact(
-                        o + (long) r * width * Lanes.FLOAT_BYTES, gate, gate + width * Lanes.FLOAT_BYTES, width);
+                long to = o + (long) r * width * Lanes.FLOAT_BYTES;
+                long first = 2L * r * width;
+                if (rounded) {
+                    swiGluRoundedRow.invokeExact(to, in + first * Short.BYTES, width);
+                } else if (keep != 0) {
+                    long gate = in + first * Lanes.FLOAT_BYTES;
+                    swiGluKeepingRow.invokeExact(to, gate, keep + first * Short.BYTES, width);
+                } else {
+                    long gate = in + first * Lanes.FLOAT_BYTES;
+                    swiGluRow.invokeExact(to, gate, gate + width * Lanes.FLOAT_BYTES, width);
+                }
             }
         });
+    }
+
+    private static void requireGateUp(Tensor gateUp, int rows, int width) {
+        if (gateUp.dtype() == DType.BF16
+                ? width % Lanes.L != 0 || gateUp.shape().elements() < 2L * rows * width
+                : gateUp.dtype() != DType.F32) {
+            throw new IllegalArgumentException("gate and up of " + rows + " rows of " + width
+                    + " must be F32, or BF16 in" + " whole vectors, and are " + gateUp.dtype() + " " + gateUp.shape());
+        }
+        if (gateUp.dtype() == DType.F32) {
+            Sizes.require("gate and up", gateUp, 2L * rows * width);
+        }
     }
 
     private static void swiGluRow(long out, long gate, long up, int width) {
@@ -385,18 +420,44 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         }
     }
 
+    private static void swiGluKeepingRow(long out, long gate, long kept, int width) {
+        long apart = width * Lanes.FLOAT_BYTES;
+        for (int i = 0; i < width; i += Lanes.L) {
+            long at = i * Lanes.FLOAT_BYTES;
+            FloatVector g = Lanes.load(gate + at);
+            FloatVector up = Lanes.load(gate + apart + at);
+            Lanes.storeBFloat16(g, kept + at / 2);
+            Lanes.storeBFloat16(up, kept + (apart + at) / 2);
+            VectorMath.silu(g).mul(up).intoMemorySegment(Lanes.ALL, out + at, Lanes.ORDER);
+        }
+    }
+
+    private static void swiGluRoundedRow(long out, long gate, int width) {
+        long apart = width * (long) Short.BYTES;
+        for (int i = 0; i < width; i += Lanes.L) {
+            long at = gate + i * (long) Short.BYTES;
+            FloatVector value = VectorMath.silu(Lanes.loadBFloat16(at)).mul(Lanes.loadBFloat16(at + apart));
+            value.intoMemorySegment(Lanes.ALL, out + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
+        }
+    }
+
     @Override
     public void swiGluBackward(Tensor dGateUp, Tensor dOut, Tensor gateUp, int rows, int width) {
         Sizes.require("dOut", dOut, (long) rows * width);
-        Sizes.require("gate and up", gateUp, 2L * rows * width);
+        requireGateUp(gateUp, rows, width);
         Sizes.require("their gradient", dGateUp, 2L * rows * width);
         long to = VectorKernels.address(dGateUp);
-        long in = VectorKernels.address(gateUp);
+        long in = gateUp.segment().address();
         long slope = VectorKernels.address(dOut);
+        boolean rounded = gateUp.dtype() == DType.BF16;
         byRows(rows, (from, end) -> {
             for (int r = from; r < end; r++) {
                 long row = 2L * r * width * Lanes.FLOAT_BYTES;
                 long dRow = slope + (long) r * width * Lanes.FLOAT_BYTES;
+                if (rounded) {
+                    swiGluBackwardRoundedRow.invokeExact(to + row, dRow, in + row / 2, width);
+                    continue;
+                }
                 int whole = width & -Lanes.L;
                 swiGluBackwardRow.invokeExact(to + row, dRow, in + row, width, whole);
                 if (whole < width) {
@@ -405,6 +466,21 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
                 }
             }
         });
+    }
+
+    private static void swiGluBackwardRoundedRow(long dGate, long dOut, long gate, int width) {
+        long apart = width * Lanes.FLOAT_BYTES;
+        for (int i = 0; i < width; i += Lanes.L) {
+            long at = i * Lanes.FLOAT_BYTES;
+            FloatVector g = Lanes.loadBFloat16(gate + at / 2);
+            FloatVector s = VectorMath.sigmoid(g);
+            FloatVector ds = Lanes.load(dOut + at).mul(s);
+            FloatVector rising = VectorMath.ONE.sub(s).fma(g, VectorMath.ONE);
+            ds.mul(Lanes.loadBFloat16(gate + (apart + at) / 2))
+                    .mul(rising)
+                    .intoMemorySegment(Lanes.ALL, dGate + at, Lanes.ORDER);
+            ds.mul(g).intoMemorySegment(Lanes.ALL, dGate + apart + at, Lanes.ORDER);
+        }
     }
 
     /**

@@ -60,7 +60,7 @@ final class Decoder implements AutoCloseable {
      *
      * @param rawHeads queries and keys before their norms; null where there are none
      * @param middle the residual stream between the blocks
-     * @param inner the feed-forward block's first product, before the activation
+     * @param inner the feed-forward block's first product, before the activation; F32, or of {@link TrainingKernels#keptType}
      * @param shrunk of each group, as {@link AdaptedLinear#forward} keeps it
      */
     private record Tape(
@@ -240,19 +240,35 @@ final class Decoder implements AutoCloseable {
                 activation(config.heads()),
                 activation(config.heads() * config.headSize()),
                 activation(config.hiddenSize()),
-                activation((gated ? 2 : 1) * config.intermediateSize()),
+                activation(keptType(config, backend), (gated ? 2 : 1) * config.intermediateSize()),
                 shrunk);
     }
 
+    /** Type of {@link Tape#inner}. */
+    static DType keptType(ModelConfig config, Backend backend) {
+        return config.family() == ModelConfig.Family.LLAMA
+                ? backend.trainingKernels().keptType(config.intermediateSize())
+                : DType.F32;
+    }
+
     private Tensor activation(int width) {
-        Tensor tensor = backend.allocate(DType.F32, capacity, width);
+        return activation(DType.F32, width);
+    }
+
+    private Tensor activation(DType type, int width) {
+        Tensor tensor = backend.allocate(type, capacity, width);
         owned.add(((OwnedMemory) tensor.memory())::close);
         return tensor;
     }
 
     /** Bytes that {@link #allocateTapes} and the scratch buffers take for each token, about. */
     static long bytesPerToken(
-            ModelConfig config, DecoderShape shape, LoraShape lora, boolean headNorms, boolean computeTwice) {
+            ModelConfig config,
+            DecoderShape shape,
+            LoraShape lora,
+            DType kept,
+            boolean headNorms,
+            boolean computeTwice) {
         boolean gated = config.family() == ModelConfig.Family.LLAMA;
         int headsWidth = (config.heads() + 2 * config.keyValueHeads()) * config.headSize();
         int inner = (gated ? 2 : 1) * config.intermediateSize();
@@ -260,16 +276,16 @@ final class Decoder implements AutoCloseable {
                 + config.heads()
                 + (long) config.heads() * config.headSize()
                 + config.hiddenSize()
-                + inner
+                + kept.bytes(inner) / Float.BYTES
                 + lora.ranksOfLayer();
-        long kept = computeTwice ? 1 : shape.layers() - lora.firstAdapted() + 1;
+        long layers = computeTwice ? 1 : shape.layers() - lora.firstAdapted() + 1;
         long streams = (long) config.hiddenSize() * (shape.layers() - lora.firstAdapted() + 3);
         long scratch = 5L * config.hiddenSize()
                 + 2L * headsWidth
                 + 2L * config.intermediateSize()
                 + inner
                 + 4L * config.heads() * config.headSize();
-        return 4 * (tape * kept + streams + scratch);
+        return 4 * (tape * layers + streams + scratch);
     }
 
     /** What a forecast needs to know of the adapters: ranks that a layer's groups have together, and the lowest layer with one. */
@@ -362,12 +378,17 @@ final class Decoder implements AutoCloseable {
 
         // In a parallel layer the feed-forward block reads the stream as it was before attention added to it.
         normalize(normed, config.parallelResidual() ? x : tape.middle, t, layer.mlpNorm);
-        layer.mlpIn.forward(tape.inner, normed, t, tape.shrunk[DecoderShape.MLP_IN], seed);
-        if (out == null && !layer.mlpOut.isAdapted()) {
+        boolean kept = tape.inner.dtype() == DType.F32;
+        Tensor product = kept ? tape.inner : scratch.rows(D_OUTER, t, layer.mlpIn.outputs());
+        layer.mlpIn.forward(product, normed, t, tape.shrunk[DecoderShape.MLP_IN], seed);
+        if (out == null && !layer.mlpOut.isAdapted() && kept) {
             return;
         }
         Tensor inner = scratch.rows(INNER, t, config.intermediateSize());
-        activate(inner, tape.inner, t);
+        activate(inner, product, kept ? null : tape.inner, t);
+        if (out == null && !layer.mlpOut.isAdapted()) {
+            return;
+        }
         Tensor to = out == null ? scratch.rows(D_NORMED, t, c) : out;
         layer.mlpOut.forward(to, inner, t, tape.shrunk[DecoderShape.MLP_OUT], seed);
         if (out != null) {
@@ -393,7 +414,7 @@ final class Decoder implements AutoCloseable {
         Tensor dInner = scratch.rows(D_INNER, t, f);
 
         if (layer.mlpOut.isAdapted()) {
-            activate(inner, tape.inner, t);
+            activate(inner, tape.inner, null, t);
         }
         layer.mlpOut.backward(
                 last == DecoderShape.MLP_OUT ? null : dInner, dX, inner, t, tape.shrunk[DecoderShape.MLP_OUT], seed);
@@ -573,9 +594,10 @@ final class Decoder implements AutoCloseable {
                 backward);
     }
 
-    private void activate(Tensor out, Tensor inner, int rows) {
+    /** @param kept gets {@code inner} rounded; null where that is kept itself */
+    private void activate(Tensor out, Tensor inner, @Nullable Tensor kept, int rows) {
         if (gated) {
-            training.swiGlu(out, inner, rows, config.intermediateSize());
+            training.swiGlu(out, inner, kept, rows, config.intermediateSize());
         } else {
             training.gelu(out, inner, rows * config.intermediateSize(), tanh);
         }

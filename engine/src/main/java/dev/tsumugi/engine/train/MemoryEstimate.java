@@ -32,7 +32,13 @@ final class MemoryEstimate {
         int capacity = LoraTraining.capacity(files.config(), settings);
         boolean headNorms =
                 files.tensor("model.layers.0.self_attn.q_norm.weight").isPresent();
-        long perToken = Decoder.bytesPerToken(files.config(), shape, loraShape(), headNorms, computesTwice);
+        long perToken = Decoder.bytesPerToken(
+                files.config(),
+                shape,
+                loraShape(),
+                Decoder.keptType(files.config(), backend),
+                headNorms,
+                computesTwice);
         return new MemoryForecast(
                 base(),
                 12 * trainable,
