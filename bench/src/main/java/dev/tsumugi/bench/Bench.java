@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
             "",
             "NAME is one of: engine, kernels, training, training-retrieval, reader, peft (no platform needed), ingest, search,",
             "ask, memory, platform (the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
-            "measures it.",
+            "measures it; see docs/grounded-reader.md.",
             "All but the first six need a platform: ./tsumugi up --detach"
         })
 public final class Bench implements Runnable {
@@ -71,13 +71,19 @@ public final class Bench implements Runnable {
 
     @Option(
             names = "--examples",
-            defaultValue = "3400",
+            defaultValue = "2480",
             description = "reader: questions to train on, at most (default ${DEFAULT-VALUE})")
     private int examples;
 
     @Option(
+            names = "--steps",
+            defaultValue = "300",
+            description = "reader: steps of training, of about 2,000 tokens (default ${DEFAULT-VALUE})")
+    private int steps;
+
+    @Option(
             names = "--questions",
-            defaultValue = "400",
+            defaultValue = "700",
             description = "reader: questions to measure on, at most (default ${DEFAULT-VALUE})")
     private int questions;
 
@@ -144,7 +150,7 @@ public final class Bench implements Runnable {
                 throw new CommandLine.ParameterException(
                         new CommandLine(this), "reader needs --data, --validation and --folder");
             }
-            chosen.add(new ReaderSuite(model, backend, threads, data, validation, folder, examples, questions));
+            chosen.add(new ReaderSuite(model, backend, threads, data, validation, folder, examples, steps, questions));
             return chosen;
         }
         if (name.equals("peft")) {

@@ -7,10 +7,15 @@ import dev.tsumugi.engine.serve.ModelOptions;
 import dev.tsumugi.engine.train.TrainingOutcome;
 import dev.tsumugi.engine.train.TrainingResources;
 import dev.tsumugi.engine.train.TrainingSettings;
+import dev.tsumugi.platform.grounding.RefusalBias;
+import dev.tsumugi.platform.grounding.RefusalBias.Asked;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * on others.
  */
 final class ReaderSuite implements Suite {
+    private static final double CURVE = 3;
+
     private final @Nullable Path path;
     private final String backend;
     private final int threads;
@@ -27,6 +34,7 @@ final class ReaderSuite implements Suite {
     private final Path validation;
     private final Path folder;
     private final int examples;
+    private final int steps;
     private final int questions;
 
     /**
@@ -34,6 +42,7 @@ final class ReaderSuite implements Suite {
      * @param validation to measure on
      * @param folder for checkpoints and the adapter, in its subfolder {@code grounded-reader}
      * @param examples to train on, at most
+     * @param steps of training
      * @param questions to measure on, at most
      */
     ReaderSuite(
@@ -44,6 +53,7 @@ final class ReaderSuite implements Suite {
             Path validation,
             Path folder,
             int examples,
+            int steps,
             int questions) {
         this.path = path;
         this.backend = backend;
@@ -52,6 +62,7 @@ final class ReaderSuite implements Suite {
         this.validation = validation;
         this.folder = folder;
         this.examples = examples;
+        this.steps = steps;
         this.questions = questions;
     }
 
@@ -62,32 +73,67 @@ final class ReaderSuite implements Suite {
 
     @Override
     public String description() {
-        return "Reader: trained on " + data + ", measured on " + validation + " with the passage given";
+        return "Reader: trained on " + data + ", measured on " + validation + " with the passage given, and found";
     }
 
     @Override
     public void run(int runs, Consumer<Figure> figures) {
         Path model = path == null ? Downloads.inDefaultCache().languageModel() : path;
-        List<SquadQuestion> asked = new ArrayList<>(SquadQuestion.read(validation));
-        Collections.shuffle(asked, new Random(3));
-        asked = asked.subList(0, Math.min(questions, asked.size()));
+        List<SquadQuestion> learned = SquadQuestion.read(data);
         TrainingResources resources =
                 TrainingResources.defaults().withBackend(backend).withThreads(threads);
-        TrainingOutcome outcome =
-                new ReaderTraining(model, resources).run(SquadQuestion.read(data), examples, 1, folder);
-        TrainingSettings settings = ReaderTraining.settings(1);
+        TrainingOutcome outcome = new ReaderTraining(model, resources).run(learned, examples, steps, folder);
+        List<SquadQuestion> all = SquadQuestion.read(validation);
+        List<SquadQuestion> asked = new ArrayList<>(all);
+        Collections.shuffle(asked, new Random(3));
+        asked = asked.subList(0, Math.min(questions, asked.size()));
         Path adapter = folder.resolve("grounded-reader");
+        ModelOptions options = ModelOptions.defaults().withBackend(backend).withThreads(threads);
+        try (ReaderEvaluation evaluation = new ReaderEvaluation(model, options)) {
+            round(model, outcome.adapter(), adapter);
+            List<Asked> leanings = evaluation.lean(
+                    adapter, learned.stream().filter(ReaderTraining::isHeldBack).toList());
+            double bias = RefusalBias.tuned(leanings);
+            annotate(adapter, bias);
+            figures.accept(new Figure(
+                    "refusal bias, tuned on " + leanings.size() + " questions held back",
+                    "logits",
+                    new double[] {bias},
+                    threads,
+                    -1));
+            report("model alone", evaluation.measure(null, asked, ReaderPrompts::own), figures);
+            report("grounded-reader", evaluation.measure(adapter, asked, ReaderPrompts::own), figures);
+            PassageSearch search = new PassageSearch(all);
+            report("model alone, passages found", evaluation.measure(null, asked, search::find), figures);
+            report("grounded-reader, passages found", evaluation.measure(adapter, asked, search::find), figures);
+            List<Asked> curve = evaluation.lean(adapter, asked);
+            for (double shift = -CURVE; shift <= CURVE; shift++) {
+                RefusalBias.Outcome point = RefusalBias.outcome(curve, bias + shift);
+                String at = String.format(Locale.ROOT, "refusal bias %+.0f: ", shift);
+                figures.accept(figure(at + "F1", point.f1()));
+                figures.accept(figure(at + "right refusals", point.rightRefusals()));
+            }
+        }
+    }
+
+    private static void round(Path model, Path from, Path to) {
+        TrainingSettings settings = ReaderTraining.settings(1);
         RoundedAdapter.write(
-                outcome.adapter(),
-                adapter,
+                from,
+                to,
                 new PeftWriter.Settings(
                         String.valueOf(model.getFileName()),
                         settings.rank(),
                         settings.alpha(),
                         settings.rankStabilized()));
-        ModelOptions options = ModelOptions.defaults().withBackend(backend).withThreads(threads);
-        report("model alone", ReaderEvaluation.run(model, null, asked, options), figures);
-        report("grounded-reader", ReaderEvaluation.run(model, adapter, asked, options), figures);
+    }
+
+    private static void annotate(Path adapter, double bias) {
+        try {
+            PeftWriter.annotate(adapter, RefusalBias.metadata(bias));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void report(String who, Result result, Consumer<Figure> figures) {

@@ -16,15 +16,19 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Random;
 
 /**
- * Trains the adapter {@code grounded-reader}: to answer with the words of a passage, and to say so when the passage does not hold the answer. As
- * many questions of one kind as of the other, half of them with passages beside that do not answer them either.
+ * Trains the adapter {@code grounded-reader}: to answer with the words of a passage, and to say so when the passage does not hold the answer.
+ * Every fifth article is held back: it says how training goes, and how readily the adapter is to refuse.
  */
 final class ReaderTraining {
-    private static final int DISTRACTORS = 2;
-    private static final int HELD_EXAMPLES = 60;
+    private static final double UNANSWERABLE = 0.42;
+    /** Of the questions to train on: how many are asked with passages beside their own. */
+    private static final double AMONG_OTHERS = 0.35;
+
+    private static final int HELD_EXAMPLES = 120;
 
     private final Path model;
     private final TrainingResources resources;
@@ -35,91 +39,93 @@ final class ReaderTraining {
     }
 
     /** Rank 8 of rsLoRA on all linear layers: below 5 MB in 16 bits on the default model. */
-    static TrainingSettings settings(int epochs) {
+    static TrainingSettings settings(int steps) {
         return TrainingSettings.defaults().toBuilder()
                 .rank(8)
                 .alpha(16)
                 .rankStabilized(true)
-                .learningRate(4e-4)
-                .warmUpSteps(8)
+                .learningRate(6e-4)
+                .warmUpSteps(10)
                 .microBatchTokens(1024)
-                .gradientAccumulation(4)
-                .epochs(epochs)
-                .evaluateEverySteps(40)
+                .gradientAccumulation(2)
+                .epochs(100)
+                .maxSteps(steps)
+                .evaluateEverySteps(60)
                 .build();
     }
 
+    static boolean isHeldBack(SquadQuestion question) {
+        return question.article() % 5 == 4;
+    }
+
     /**
-     * @param questions the last article of which is held back for validation
      * @param examples to train on, at most
+     * @param steps of about 2,000 tokens
      * @return what came of it; the adapter is in {@code folder}
      */
-    TrainingOutcome run(List<SquadQuestion> questions, int examples, int epochs, Path folder) {
-        int held = questions.getLast().article();
-        try (LoraTraining training = LoraTraining.open(model, settings(epochs), resources)) {
-            List<TrainingSequence> train = sequences(
-                    training,
-                    balanced(questions.stream().filter(q -> q.article() != held).toList(), examples),
-                    questions);
-            List<TrainingSequence> validation = sequences(
-                    training,
-                    balanced(questions.stream().filter(q -> q.article() == held).toList(), HELD_EXAMPLES),
-                    questions);
+    TrainingOutcome run(List<SquadQuestion> questions, int examples, int steps, Path folder) {
+        try (LoraTraining training = LoraTraining.open(model, settings(steps), resources)) {
+            List<TrainingSequence> train = sequences(training, questions, false, examples, UNANSWERABLE, AMONG_OTHERS);
+            List<TrainingSequence> validation = sequences(training, questions, true, HELD_EXAMPLES, 0.5, 0);
             return training.run(train, validation, folder, new Log());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static List<SquadQuestion> balanced(List<SquadQuestion> questions, int count) {
-        List<SquadQuestion> shuffled = new ArrayList<>(questions);
-        Collections.shuffle(shuffled, new Random(7));
-        List<SquadQuestion> chosen = new ArrayList<>();
-        for (boolean answerable : new boolean[] {true, false}) {
-            shuffled.stream()
-                    .filter(q -> q.answerable() == answerable)
-                    .limit(count / 2)
-                    .forEach(chosen::add);
-        }
-        return chosen;
-    }
-
-    private List<TrainingSequence> sequences(
-            LoraTraining training, List<SquadQuestion> questions, List<SquadQuestion> all) {
+    private static List<TrainingSequence> sequences(
+            LoraTraining training,
+            List<SquadQuestion> questions,
+            boolean heldBack,
+            int count,
+            double unanswerableShare,
+            double amongOthers) {
         ReaderPrompts prompts =
                 new ReaderPrompts(training.text().tokenizer(), training.config().hiddenSize());
+        List<SquadQuestion> shuffled = new ArrayList<>(questions.stream()
+                .filter(question -> isHeldBack(question) == heldBack)
+                .toList());
+        Collections.shuffle(shuffled, new Random(7));
         Random random = new Random(11);
+        int unanswerable = (int) Math.round(count * unanswerableShare);
+        int answerable = count - unanswerable;
         List<TrainingSequence> sequences = new ArrayList<>();
-        for (SquadQuestion question : questions) {
-            List<String> others = random.nextBoolean() ? List.of() : distractors(question, all, random);
-            List<ChatMessage> messages = prompts.messages(question, others);
-            String read = messages.getLast().content();
-            String answer = question.answerable()
-                    ? question.answers().stream()
-                            .min(Comparator.comparing(String::length))
-                            .orElseThrow()
-                    : Refusals.inLanguageOf(question.question());
-            // What was cut from the passage must not be asked for.
-            if (!question.answerable() || read.contains(answer)) {
-                sequences.add(training.sequence(question.id(), messages, answer));
+        for (SquadQuestion question : shuffled) {
+            if ((question.answerable() ? answerable : unanswerable) == 0) {
+                continue;
+            }
+            List<ChatMessage> messages =
+                    prompts.messages(question, ReaderPrompts.asIfFound(question, questions, amongOthers, random));
+            Optional<String> answer = answer(question, messages);
+            if (answer.isPresent()) {
+                answerable -= question.answerable() ? 1 : 0;
+                unanswerable -= question.answerable() ? 0 : 1;
+                sequences.add(training.sequence(question.id(), messages, answer.get()));
             }
         }
         return sequences;
     }
 
-    private static List<String> distractors(SquadQuestion question, List<SquadQuestion> all, Random random) {
-        List<String> others = all.stream()
-                .filter(q -> q.article() == question.article())
-                .map(SquadQuestion::passage)
-                .distinct()
-                .filter(passage -> !passage.equals(question.passage()))
-                .filter(passage -> question.answers().stream().noneMatch(passage::contains))
-                .toList();
-        List<String> chosen = new ArrayList<>();
-        for (int i = 0; i < DISTRACTORS && !others.isEmpty(); i++) {
-            chosen.add(others.get(random.nextInt(others.size())));
+    /**
+     * Of several answers the one that has most in common with the others, without its article: what begins with "The" is a refusal. Empty when
+     * none stands in what is read of the passage: what was cut must not be asked for.
+     */
+    private static Optional<String> answer(SquadQuestion question, List<ChatMessage> messages) {
+        if (!question.answerable()) {
+            return Optional.of(Refusals.inLanguageOf(question.question()));
         }
-        return chosen;
+        String read = messages.getLast().content();
+        return question.answers().stream()
+                .filter(read::contains)
+                .max(Comparator.comparingDouble((String answer) -> agreement(answer, question.answers()))
+                        .thenComparing(answer -> -answer.length()))
+                .map(answer -> answer.replaceFirst("^(?i)(the|an|a) ", ""));
+    }
+
+    private static double agreement(String answer, List<String> answers) {
+        return answers.stream()
+                .mapToDouble(other -> ReaderEvaluation.f1(answer, other))
+                .sum();
     }
 
     private static final class Log implements TrainingListener {

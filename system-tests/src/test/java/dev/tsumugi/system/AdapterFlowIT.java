@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
-/** From an imported PEFT folder to answers, and across a power cut at any moment. */
+/** The adapter that comes with the product, and from an imported PEFT folder to answers, also across a power cut at any moment. */
 class AdapterFlowIT {
     private static final Duration LONG = Duration.ofSeconds(60);
     private static final int POWER_CUTS = 2;
@@ -87,6 +87,22 @@ class AdapterFlowIT {
             digests.add(PeftAdapter.digestOf(folders.getLast()));
         }
         try (RunningPlatform platform = RunningPlatform.start()) {
+            String reader = json(platform.get("/api/v1/adapters/grounded-reader"))
+                    .path("digest")
+                    .asString();
+            await("a fresh platform answers through the adapter that comes with it")
+                    .atMost(LONG)
+                    .untilAsserted(() -> assertThat(
+                                    provenance(platform).path("adapterDigest").asString(""))
+                            .isEqualTo(reader));
+            assertThat(platform.post("/api/v1/adapters/grounded-reader/rollback", "")
+                            .statusCode())
+                    .isEqualTo(200);
+            await().atMost(LONG)
+                    .untilAsserted(() -> assertThat(
+                                    provenance(platform).path("adapterDigest").asString(""))
+                            .isEmpty());
+
             HttpResponse<String> imported = platform.send(upload(platform, folders.getFirst()));
             assertThat(imported.statusCode()).as(imported.body()).isEqualTo(201);
             await().atMost(LONG)
@@ -127,6 +143,11 @@ class AdapterFlowIT {
                 if (cut == 0) {
                     assertThat(registered.path("digest").asString()).isEqualTo(digests.get(1));
                 }
+                assertThat(json(platform.get("/api/v1/adapters/grounded-reader"))
+                                .path("promoted")
+                                .asBoolean())
+                        .as("a rollback holds across a start")
+                        .isFalse();
                 await("the generator serves what is registered").atMost(LONG).untilAsserted(() -> {
                     assertThat(completionBy(platform))
                             .isEqualTo(registered.path("digest").asString());

@@ -33,6 +33,7 @@ public final class AdapterSlots implements AutoCloseable {
         final LowRankUpdates updates;
         private final int rank;
         private final int layers;
+        private final Map<String, String> metadata;
         private int users;
         private boolean leaving;
 
@@ -41,10 +42,11 @@ public final class AdapterSlots implements AutoCloseable {
             this.updates = updates;
             rank = adapter.rank();
             layers = adapter.pairs().size();
+            metadata = Map.copyOf(adapter.metadata());
         }
 
         LoadedAdapter describe() {
-            return new LoadedAdapter(digest, rank, layers, updates.byteSize(), users, leaving);
+            return new LoadedAdapter(digest, rank, layers, updates.byteSize(), users, leaving, metadata);
         }
 
         void release() {
@@ -98,7 +100,14 @@ public final class AdapterSlots implements AutoCloseable {
         try (PeftAdapter adapter = PeftAdapter.open(folder)) {
             String digest = checked(adapter, expectedDigest);
             adapter.requireFinite();
-            return new LoadedAdapter(digest, adapter.rank(), adapter.pairs().size(), 2 * adapter.elements(), 0, false);
+            return new LoadedAdapter(
+                    digest,
+                    adapter.rank(),
+                    adapter.pairs().size(),
+                    2 * adapter.elements(),
+                    0,
+                    false,
+                    adapter.metadata());
         }
     }
 
@@ -183,6 +192,14 @@ public final class AdapterSlots implements AutoCloseable {
     public List<LoadedAdapter> loaded() {
         synchronized (slots) {
             return slots.values().stream().map(Slot::describe).toList();
+        }
+    }
+
+    /** What the weights' file of a loaded adapter says of it; empty when it is not loaded. */
+    public Map<String, String> metadata(String digest) {
+        synchronized (slots) {
+            Slot slot = slots.get(digest);
+            return slot == null ? Map.of() : slot.metadata;
         }
     }
 

@@ -91,7 +91,7 @@ public final class MergedModel {
         SortedMap<String, Tensor> tensors = new TreeMap<>();
         files.tensorNames().forEach(name -> tensors.put(name, files.tensor(name).orElseThrow()));
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(target))) {
-            PeftWriter.writeHeader(out, tensors);
+            PeftWriter.writeHeader(out, tensors, Map.of());
             for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
                 Tensor weight = entry.getValue();
                 LowRankPair pair = pairs.get(entry.getKey());

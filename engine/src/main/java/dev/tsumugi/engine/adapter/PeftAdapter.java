@@ -172,6 +172,11 @@ public final class PeftAdapter implements AutoCloseable {
                 .sum();
     }
 
+    /** What {@code adapter_model.safetensors} carries under {@code __metadata__}. */
+    public Map<String, String> metadata() {
+        return file.metadata();
+    }
+
     /** What it adds to each linear layer, by name. */
     public SortedMap<String, LowRankPair> pairs() {
         return pairs;

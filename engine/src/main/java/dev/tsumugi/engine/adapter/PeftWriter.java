@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.adapter;
 
+import dev.tsumugi.engine.files.SafetensorsFile;
 import dev.tsumugi.engine.model.LowRankPair;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,8 +48,34 @@ public final class PeftWriter {
             tensors.put("base_model.model." + module + ".lora_A.weight", pair.a());
             tensors.put("base_model.model." + module + ".lora_B.weight", pair.b());
         });
-        try (OutputStream out = Files.newOutputStream(folder.resolve(PeftAdapter.WEIGHTS))) {
-            writeHeader(out, tensors);
+        writeWeights(folder.resolve(PeftAdapter.WEIGHTS), tensors, Map.of());
+    }
+
+    /**
+     * Adds to what {@code adapter_model.safetensors} carries under {@code __metadata__}, for which the file is replaced as a whole. The adapter's
+     * digest changes with it.
+     *
+     * @throws dev.tsumugi.engine.files.ModelFileException when the folder holds no sound file of weights
+     */
+    public static void annotate(Path folder, Map<String, String> metadata) throws IOException {
+        Path file = folder.resolve(PeftAdapter.WEIGHTS);
+        Path next = folder.resolve(PeftAdapter.WEIGHTS + ".next");
+        try (SafetensorsFile weights = SafetensorsFile.open(file)) {
+            SortedMap<String, Tensor> tensors = new TreeMap<>();
+            for (String name : weights.names()) {
+                tensors.put(name, weights.tensor(name).orElseThrow());
+            }
+            Map<String, String> all = new TreeMap<>(weights.metadata());
+            all.putAll(metadata);
+            writeWeights(next, tensors, all);
+        }
+        Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static void writeWeights(Path file, SortedMap<String, Tensor> tensors, Map<String, String> metadata)
+            throws IOException {
+        try (OutputStream out = Files.newOutputStream(file)) {
+            writeHeader(out, tensors, metadata);
             for (Tensor tensor : tensors.values()) {
                 out.write(tensor.segment().toArray(ValueLayout.JAVA_BYTE));
             }
@@ -55,8 +83,9 @@ public final class PeftWriter {
     }
 
     /** What a safetensors file begins with, before the bytes of the tensors in the order of their names. */
-    static void writeHeader(OutputStream out, SortedMap<String, Tensor> tensors) throws IOException {
-        byte[] header = header(tensors);
+    static void writeHeader(OutputStream out, SortedMap<String, Tensor> tensors, Map<String, String> metadata)
+            throws IOException {
+        byte[] header = header(tensors, metadata);
         out.write(ByteBuffer.allocate(Long.BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(header.length)
@@ -83,17 +112,19 @@ public final class PeftWriter {
     }
 
     /** Padded with blanks, so that the data behind it is aligned. */
-    private static byte[] header(SortedMap<String, Tensor> tensors) {
+    private static byte[] header(SortedMap<String, Tensor> tensors, Map<String, String> metadata) {
         Map<String, Object> header = new LinkedHashMap<>();
-        header.put("__metadata__", Map.of("format", "pt"));
+        SortedMap<String, String> described = new TreeMap<>(metadata);
+        described.put("format", "pt");
+        header.put("__metadata__", described);
         long at = 0;
         for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
             Tensor tensor = entry.getValue();
-            Map<String, Object> described = new LinkedHashMap<>();
-            described.put("dtype", tensor.dtype().name());
-            described.put("shape", tensor.shape().dimensions());
-            described.put("data_offsets", new long[] {at, at + tensor.byteSize()});
-            header.put(entry.getKey(), described);
+            Map<String, Object> entryOfTensor = new LinkedHashMap<>();
+            entryOfTensor.put("dtype", tensor.dtype().name());
+            entryOfTensor.put("shape", tensor.shape().dimensions());
+            entryOfTensor.put("data_offsets", new long[] {at, at + tensor.byteSize()});
+            header.put(entry.getKey(), entryOfTensor);
             at += tensor.byteSize();
         }
         String json = JSON.writeValueAsString(header);

@@ -139,6 +139,9 @@ final class Answer {
         if (constrained != null) {
             constrained.restrict(logits, from, vocabulary, endTokens, constraintBudget);
         }
+        if (sequence.known() == sequence.promptLength()) {
+            request.firstTokenBias().forEach((id, bias) -> logits[from + id] += bias);
+        }
         int token = sampler.next(logits, from, vocabulary, sequence.known());
         if (wanted) {
             logprobs.add(TokenLogprobs.of(raw, 0, vocabulary, token, request.logprobs()));

@@ -77,6 +77,24 @@ class PeftAdapterTests {
     }
 
     @Test
+    void what_the_weights_file_says_of_an_adapter_is_part_of_its_identity() throws Exception {
+        SortedMap<String, LowRankPair> pairs = RandomAdapters.pairs(modules(), all(), 3, 1, 1);
+        PeftWriter.Settings settings = new PeftWriter.Settings("some/base", 3, 12, true);
+        PeftWriter.write(folder, settings, pairs);
+        String silent = PeftAdapter.digestOf(folder);
+        PeftWriter.annotate(folder, Map.of("purpose", "a test"));
+        PeftWriter.annotate(folder, Map.of("more", "of it"));
+        try (PeftAdapter adapter = PeftAdapter.open(folder)) {
+            assertThat(adapter.metadata())
+                    .containsExactlyInAnyOrderEntriesOf(Map.of("purpose", "a test", "more", "of it", "format", "pt"));
+            adapter.pairs()
+                    .forEach((module, pair) -> assertThat(Golden.floats(pair.a()))
+                            .isEqualTo(Golden.floats(pairs.get(module).a())));
+            assertThat(adapter.digest()).isNotEqualTo(silent);
+        }
+    }
+
+    @Test
     void what_is_written_is_read() throws Exception {
         SortedMap<String, LowRankPair> pairs = RandomAdapters.pairs(modules(), all(), 3, 1, 1);
         PeftWriter.write(folder, new PeftWriter.Settings("some/base", 3, 12, true), pairs);

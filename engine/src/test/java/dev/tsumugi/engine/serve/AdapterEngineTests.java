@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
@@ -106,6 +107,25 @@ class AdapterEngineTests {
         assertThat(answers(limits(64, 7, 1), false)).as("chunked").containsExactlyElementsOf(alone);
         assertThat(answers(limits(96, 13, 12), true)).as("both").containsExactlyElementsOf(alone);
         assertThat(answers(limits(14, 40, 12), true)).as("preempted").containsExactlyElementsOf(alone);
+    }
+
+    @Test
+    void a_bias_of_the_first_token_decides_that_one_and_leaves_the_others_to_the_model() throws Exception {
+        int[] prompt = prompt(5, 40);
+        try (Engine engine = model.startEngine(limits(64, 100, 4))) {
+            String r8 = engine.adapters().load(R8, null).digest();
+            GenerationRequest plain = request(prompt, 12).withAdapter(r8);
+            int[] free = result(engine.submit(plain)).tokens();
+            int other = free[0] == 100 ? 101 : 100;
+            int[] biased = result(engine.submit(plain.withFirstTokenBias(Map.of(other, 90f))))
+                    .tokens();
+            assertThat(biased[0]).isEqualTo(other);
+            int[] longer = Arrays.copyOf(prompt, prompt.length + 1);
+            longer[prompt.length] = other;
+            assertThat(Arrays.copyOfRange(biased, 1, 12))
+                    .isEqualTo(result(engine.submit(request(longer, 11).withAdapter(r8)))
+                            .tokens());
+        }
     }
 
     @Test

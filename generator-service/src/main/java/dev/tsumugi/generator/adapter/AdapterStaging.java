@@ -11,6 +11,7 @@ import dev.tsumugi.engine.serve.GenerationResult;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
 import dev.tsumugi.generator.model.AdapterNames;
 import dev.tsumugi.generator.model.ServedModel;
+import dev.tsumugi.platform.grounding.RefusalBias;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -67,8 +68,9 @@ final class AdapterStaging {
     private void load(String digest) throws IOException {
         try (AdapterSource.Opened opened = source.open(digest)) {
             try {
-                served.engine().adapters().load(opened.folder(), digest);
-            } catch (ModelFileException | AdapterLimitException e) {
+                RefusalBias.of(
+                        served.engine().adapters().load(opened.folder(), digest).metadata());
+            } catch (ModelFileException | AdapterLimitException | IllegalArgumentException e) {
                 throw refused(opened.folder(), e);
             }
         }
@@ -82,8 +84,10 @@ final class AdapterStaging {
     LoadedAdapter check(String digest) throws IOException {
         try (AdapterSource.Opened opened = source.open(digest)) {
             try {
-                return served.engine().adapters().check(opened.folder(), digest);
-            } catch (ModelFileException e) {
+                LoadedAdapter adapter = served.engine().adapters().check(opened.folder(), digest);
+                RefusalBias.of(adapter.metadata());
+                return adapter;
+            } catch (ModelFileException | IllegalArgumentException e) {
                 throw refused(opened.folder(), e);
             }
         }

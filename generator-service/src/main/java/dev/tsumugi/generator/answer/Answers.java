@@ -87,7 +87,8 @@ public class Answers {
                 .withStop(AnswerPrompt.STOP)
                 .withTimeout(host.timeout())
                 .withTenant(tenant)
-                .withAdapter(served.adapterDigest());
+                .withAdapter(served.adapterDigest())
+                .withFirstTokenBias(served.refusalBias(request.question()));
         return new Generating(request, served, AnswerRequests.submit(served.engine(), generation), begin);
     }
 

@@ -2,7 +2,9 @@ package dev.tsumugi.generator.model;
 
 import dev.tsumugi.engine.serve.Engine;
 import dev.tsumugi.engine.serve.LoadedModel;
+import dev.tsumugi.platform.grounding.RefusalBias;
 import java.time.Instant;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,6 +55,16 @@ public record ServedModel(
 
     private ServedModel with(@Nullable HeldAdapter held) {
         return new ServedModel(modelName, digest, model, engine, since, adapters, held);
+    }
+
+    /** What the first token of an answer to {@code question} is biased by, as the adapter was tuned. */
+    public Map<Integer, Float> refusalBias(String question) {
+        return adapter == null
+                ? Map.of()
+                : RefusalBias.firstToken(
+                        question,
+                        RefusalBias.of(engine.adapters().metadata(adapter.digest())),
+                        model.tokenizer()::encodePlain);
     }
 
     /** Tokens of {@code text} inside a message. */

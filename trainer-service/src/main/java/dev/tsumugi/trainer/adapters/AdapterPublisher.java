@@ -135,6 +135,16 @@ public class AdapterPublisher {
         return publish(key, stored, baseDigest, Map.of(), null, percent);
     }
 
+    /**
+     * Whether anything was done with a name since it was first published, so that it is no longer as {@link #publish} leaves a new one; also when
+     * it was deleted.
+     */
+    public boolean wasChanged(String tenant, String name) {
+        return registry.find(new AdapterKey(tenant, name))
+                .filter(adapter -> adapter.version() > NamedAdapter.FIRST)
+                .isPresent();
+    }
+
     private Map<String, Object> metrics(String text) {
         if (text.length() > MAX_METRICS) {
             throw new IllegalArgumentException("the metrics have more than " + MAX_METRICS + " characters");

@@ -22,6 +22,8 @@ record NamedAdapter(
         boolean deleted,
         String note,
         Instant changedAt) {
+    static final long FIRST = 1;
+
     private static final int MOST_PREVIOUS = 10;
 
     /** @param percent of the requests that it answers */
@@ -32,7 +34,7 @@ record NamedAdapter(
     }
 
     static NamedAdapter first(AdapterKey key, String digest, Instant now) {
-        return new NamedAdapter(key, 1, digest, List.of(), null, false, false, "published", now);
+        return new NamedAdapter(key, FIRST, digest, List.of(), null, false, false, "published", now);
     }
 
     /** Stands for {@code other} from now on; a canary ends. After a deletion nothing is left to roll back to. */

@@ -5,14 +5,17 @@ import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
+import dev.tsumugi.engine.sample.TokenLogprobs;
 import dev.tsumugi.engine.serve.Engine;
 import dev.tsumugi.engine.serve.EngineLimits;
 import dev.tsumugi.engine.serve.Generation;
 import dev.tsumugi.engine.serve.GenerationRequest;
+import dev.tsumugi.engine.serve.GenerationResult;
 import dev.tsumugi.engine.serve.LoadedModel;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
 import dev.tsumugi.platform.grounding.CitationFinder;
 import dev.tsumugi.platform.grounding.GroundedAnswer;
+import dev.tsumugi.platform.grounding.RefusalBias;
 import dev.tsumugi.platform.grounding.Refusals;
 import dev.tsumugi.platform.grounding.Repetition;
 import dev.tsumugi.platform.prompt.AnswerPrompt;
@@ -40,6 +43,8 @@ public final class Evaluation implements AutoCloseable {
 
     private static final int BLOCK = 16;
     private static final int AT_ONCE = 8;
+    private static final int LIKELY = 20;
+    private static final float NEVER = -100;
     private static final long CACHE_BYTES = 256L << 20;
 
     private final LoadedModel model;
@@ -78,6 +83,7 @@ public final class Evaluation implements AutoCloseable {
     public Measured measure(@Nullable Path adapter, List<Example> examples, Pause pause) {
         String digest =
                 adapter == null ? null : engine.adapters().load(adapter, null).digest();
+        float bias = digest == null ? 0 : RefusalBias.of(engine.adapters().metadata(digest));
         try (AdapterLease lease = digest == null ? null : engine.adapters().acquire(digest)) {
             List<Example> fitting = examples.stream().filter(this::fits).toList();
             List<Judged> judged = new ArrayList<>();
@@ -88,9 +94,9 @@ public final class Evaluation implements AutoCloseable {
                 double[] losses = part.stream()
                         .mapToDouble(example -> loss(prompts.messages(example), ExamplePrompts.answer(example), lease))
                         .toArray();
-                List<String> answers = answers(part, digest);
+                List<GenerationResult> answers = ask(part, digest, bias);
                 for (int i = 0; i < part.size(); i++) {
-                    judged.add(judge(part.get(i), losses[i], answers.get(i)));
+                    judged.add(judge(part.get(i), losses[i], answer(answers.get(i))));
                 }
             }
             return new Measured(judged, replay(lease), examples.size() - fitting.size());
@@ -110,18 +116,59 @@ public final class Evaluation implements AutoCloseable {
         }
     }
 
-    private List<String> answers(List<Example> examples, @Nullable String digest) {
+    /**
+     * What an adapter would answer if it might not refuse, and how much it leans to refuse.
+     *
+     * @param examples with contexts
+     */
+    public List<RefusalBias.Asked> lean(Path adapter, List<Example> examples, Pause pause) {
+        String digest = engine.adapters().load(adapter, null).digest();
+        List<Example> fitting = examples.stream().filter(this::fits).toList();
+        List<RefusalBias.Asked> asked = new ArrayList<>();
+        for (int from = 0; from < fitting.size(); from += AT_ONCE) {
+            pause.between(from, fitting.size());
+            List<Example> part = fitting.subList(from, Math.min(from + AT_ONCE, fitting.size()));
+            List<GenerationResult> results = ask(part, digest, NEVER);
+            for (int i = 0; i < part.size(); i++) {
+                asked.add(lean(part.get(i), results.get(i)));
+            }
+        }
+        engine.adapters().unload(digest);
+        return asked;
+    }
+
+    private RefusalBias.Asked lean(Example example, GenerationResult result) {
+        Judged judged = judge(example, 0, answer(result));
+        int refusal = model.tokenizer().encodePlain(Refusals.inLanguageOf(example.question()))[0];
+        List<TokenLogprobs.TokenLogprob> likely = result.logprobs().getFirst().top();
+        double refusing = likely.getLast().logprob();
+        double other = Double.NEGATIVE_INFINITY;
+        for (TokenLogprobs.TokenLogprob token : likely) {
+            if (token.id() == refusal) {
+                refusing = token.logprob();
+            } else {
+                other = Math.max(other, token.logprob());
+            }
+        }
+        return new RefusalBias.Asked(example.answerable(), !judged.refused(), refusing - other, judged.f1());
+    }
+
+    private List<GenerationResult> ask(List<Example> examples, @Nullable String digest, float bias) {
         List<Generation> running = examples.stream()
                 .map(example -> engine.submit(GenerationRequest.of(
                                 model.chatPrompt(prompts.messages(example)),
                                 prompts.budget().answerTokens())
                         .withStop(AnswerPrompt.STOP)
-                        .withAdapter(digest)))
+                        .withLogprobs(LIKELY)
+                        .withAdapter(digest)
+                        .withFirstTokenBias(
+                                RefusalBias.firstToken(example.question(), bias, model.tokenizer()::encodePlain))))
                 .toList();
-        return running.stream()
-                .map(generation ->
-                        Repetition.withoutOne(generation.result().join().text()).strip())
-                .toList();
+        return running.stream().map(generation -> generation.result().join()).toList();
+    }
+
+    private static String answer(GenerationResult result) {
+        return Repetition.withoutOne(result.text()).strip();
     }
 
     private Judged judge(Example example, double loss, String answer) {

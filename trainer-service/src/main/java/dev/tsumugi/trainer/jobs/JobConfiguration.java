@@ -4,6 +4,7 @@ import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.trainer.adapters.AdapterPublisher;
 import dev.tsumugi.trainer.adapters.CurrentAdapters;
 import dev.tsumugi.trainer.adapters.QueryAdapters;
+import dev.tsumugi.trainer.base.BaseModel;
 import dev.tsumugi.trainer.gate.GateProperties;
 import dev.tsumugi.trainer.replicas.Replicas;
 import dev.tsumugi.trainer.retrieval.Contexts;
@@ -29,6 +30,7 @@ class JobConfiguration {
             JobStore store,
             TrainingSets sets,
             InternalClients clients,
+            BaseModel base,
             AdapterPublisher publisher,
             CurrentAdapters adapters,
             QueryAdapters queryAdapters,
@@ -44,7 +46,7 @@ class JobConfiguration {
                         sets::splitOfDocument),
                 new ServingLoad(
                         new Replicas(clients, properties.generatorUrls(), LOOK_LIMIT), properties.longestPause()),
-                new BaseModel(properties.model()),
+                base,
                 publisher,
                 adapters,
                 queryAdapters,

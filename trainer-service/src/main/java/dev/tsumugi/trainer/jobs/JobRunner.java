@@ -1,5 +1,6 @@
 package dev.tsumugi.trainer.jobs;
 
+import dev.tsumugi.engine.adapter.PeftWriter;
 import dev.tsumugi.engine.files.ModelFileException;
 import dev.tsumugi.engine.serve.LoadedModel;
 import dev.tsumugi.engine.serve.ModelOptions;
@@ -12,12 +13,14 @@ import dev.tsumugi.engine.train.TrainingResources;
 import dev.tsumugi.engine.train.TrainingSequence;
 import dev.tsumugi.platform.adapters.QueryAdapter;
 import dev.tsumugi.platform.grounding.CitationFinder;
+import dev.tsumugi.platform.grounding.RefusalBias;
 import dev.tsumugi.platform.prompt.QuestionTooLongException;
 import dev.tsumugi.platform.web.ProblemException;
 import dev.tsumugi.trainer.adapters.AdapterPublisher;
 import dev.tsumugi.trainer.adapters.CurrentAdapters;
 import dev.tsumugi.trainer.adapters.PublishedAdapter;
 import dev.tsumugi.trainer.adapters.QueryAdapters;
+import dev.tsumugi.trainer.base.BaseModel;
 import dev.tsumugi.trainer.examples.Example;
 import dev.tsumugi.trainer.gate.Evaluation;
 import dev.tsumugi.trainer.gate.Gate;
@@ -40,6 +43,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -64,6 +68,7 @@ final class JobRunner {
     private static final String PREPARED = "prepared.jsonl";
     private static final String TRAINED = "trained";
     private static final String CHECKPOINT = "checkpoint";
+    private static final String ALL_TENANTS = "";
 
     private final JobStore store;
     private final TrainingSets sets;
@@ -215,7 +220,7 @@ final class JobRunner {
         GateReport report = job.report() == null ? null : json.treeToValue(job.report(), GateReport.class);
         Path candidate = folder.resolve(CHECKPOINT).resolve(LoraTraining.BEST);
         if (report == null) {
-            report = evaluate(running, job, members, candidate);
+            report = evaluate(running, job, members, candidate, notes);
             store.report(running.tenant(), running.id(), report);
         }
         if (report.promoted()) {
@@ -447,13 +452,10 @@ final class JobRunner {
         }
     }
 
-    private GateReport evaluate(RunningJob running, Job job, List<SetMember> members, Path candidate)
+    private GateReport evaluate(
+            RunningJob running, Job job, List<SetMember> members, Path candidate, List<String> notes)
             throws IOException {
-        List<Example> questions = of(members, Split.HELD_OUT).stream()
-                .map(SetMember::example)
-                .sorted(Comparator.comparing(Example::digest))
-                .limit(margins.maxQuestions())
-                .toList();
+        List<Example> questions = questions(members, Split.HELD_OUT);
         CurrentAdapters.Current champion = champion(running.tenant(), job.adapter());
         int total = 2 * questions.size();
         running.progress(JobState.EVALUATING, JobProgress.of(0, total));
@@ -461,6 +463,7 @@ final class JobRunner {
                 ModelOptions.defaults().withBackend(properties.backend()).withThreads(properties.threads());
         try (LoadedModel model = LoadedModel.open(base.locate().path(), options);
                 Evaluation evaluation = new Evaluation(model)) {
+            tune(running, evaluation, candidate, questions(members, Split.VALIDATION), notes);
             Measured challenger = evaluation.measure(candidate, questions, pause(running, 0, total));
             Measured holder = evaluation.measure(
                     champion == null ? null : champion.folder(), questions, pause(running, questions.size(), total));
@@ -500,6 +503,42 @@ final class JobRunner {
         return GateReport.Retrieval.of(recall.limit(), recall.found(trained), recall.found(serving));
     }
 
+    private List<Example> questions(List<SetMember> members, Split split) {
+        return of(members, split).stream()
+                .map(SetMember::example)
+                .sorted(Comparator.comparing(Example::digest))
+                .limit(margins.maxQuestions())
+                .toList();
+    }
+
+    /** A candidate that refuses too readily, or too seldom, need not be trained anew. */
+    private void tune(
+            RunningJob running, Evaluation evaluation, Path candidate, List<Example> questions, List<String> notes)
+            throws IOException {
+        long answerable = questions.stream().filter(Example::answerable).count();
+        if (!RefusalBias.canBeTuned(answerable, questions.size() - answerable)) {
+            return;
+        }
+        List<RefusalBias.Asked> asked = evaluation.lean(candidate, questions, (done, total) -> {
+            running.yieldToServing();
+            running.throwIfStopped();
+        });
+        double bias = RefusalBias.tuned(asked);
+        PeftWriter.annotate(candidate, RefusalBias.metadata(bias));
+        RefusalBias.Outcome before = RefusalBias.outcome(asked, 0);
+        RefusalBias.Outcome after = RefusalBias.outcome(asked, bias);
+        notes.add(String.format(
+                Locale.ROOT,
+                "Its refusals have a bias of %.2f: on %d validation questions F1 went from %.2f to %.2f, right refusals from %.2f to %.2f.",
+                bias,
+                questions.size(),
+                before.f1(),
+                after.f1(),
+                before.rightRefusals(),
+                after.rightRefusals()));
+        store.notes(running.tenant(), running.id(), notes);
+    }
+
     private static Evaluation.Pause pause(RunningJob running, int before, int total) {
         return (done, ofPart) -> {
             running.yieldToServing();
@@ -507,11 +546,15 @@ final class JobRunner {
         };
     }
 
-    /** What the name stands for now; where it is new, what answers if none is named; null: the bare model. */
+    /**
+     * What the name stands for now; where it is new, what answers the tenant if none is named, its own or what comes with Tsumugi; null: the bare
+     * model.
+     */
     private CurrentAdapters.@Nullable Current champion(String tenant, String name) {
         String digest = base.locate().digest();
         return adapters.find(tenant, name)
                 .or(() -> adapters.promoted(tenant).flatMap(promoted -> adapters.find(tenant, promoted)))
+                .or(() -> adapters.promoted(ALL_TENANTS).flatMap(promoted -> adapters.find(ALL_TENANTS, promoted)))
                 .filter(current -> current.baseDigest().equals(digest))
                 .orElse(null);
     }

@@ -16,7 +16,6 @@ import org.springframework.validation.annotation.Validated;
 /**
  * Where and with what is trained.
  *
- * @param model that adapters are made for, as the generator names it; empty: nothing is trained
  * @param backend that computes, as in the engine
  * @param threads that compute; 0: one per processor
  * @param memory that training may take; 0: any
@@ -34,7 +33,6 @@ import org.springframework.validation.annotation.Validated;
 @ConfigurationProperties("tsumugi.trainer")
 @Validated
 record TrainerProperties(
-        @DefaultValue("") String model,
         @DefaultValue("auto") String backend,
         @Min(0) @Max(1024) @DefaultValue("0") int threads,
         @DefaultValue("0B") DataSize memory,

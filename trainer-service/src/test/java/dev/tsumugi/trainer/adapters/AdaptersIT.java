@@ -247,6 +247,14 @@ class AdaptersIT {
             }
         }
         assertThat(get("one", "secret").path("digest").asString()).isEqualTo(r8);
+        AdapterPublisher publisher = trainer.bean(AdapterPublisher.class);
+        publisher.promote("", "reader");
+        assertThat(trainer.asAdministrator("POST", "/internal/adapters/reader/rollback", "two")
+                        .path("promoted")
+                        .asBoolean())
+                .as("its administrator may")
+                .isFalse();
+        assertThat(publisher.wasChanged("", "reader")).isTrue();
     }
 
     @Test

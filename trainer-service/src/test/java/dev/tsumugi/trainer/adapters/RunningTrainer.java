@@ -84,9 +84,16 @@ final class RunningTrainer implements AutoCloseable {
 
     HttpResponse<byte[]> call(String method, String path, String tenant, byte[] body)
             throws IOException, InterruptedException {
+        return call(method, path, tenant, "", body);
+    }
+
+    /** @param principals {@code *}: an administrator */
+    private HttpResponse<byte[]> call(String method, String path, String tenant, String principals, byte[] body)
+            throws IOException, InterruptedException {
         HttpRequest request = HttpRequest.newBuilder(URI.create(url + path))
                 .header(InternalHeaders.TOKEN, TOKEN)
                 .header(InternalHeaders.TENANT, tenant)
+                .header(InternalHeaders.PRINCIPALS, principals)
                 .header("Content-Type", body.length > 1 && body[0] == 'P' ? "application/zip" : "application/json")
                 .method(
                         method,
@@ -99,7 +106,14 @@ final class RunningTrainer implements AutoCloseable {
 
     JsonNode json(int status, String method, String path, String tenant, byte[] body)
             throws IOException, InterruptedException {
-        HttpResponse<byte[]> response = call(method, path, tenant, body);
+        return json(status, call(method, path, tenant, body));
+    }
+
+    JsonNode asAdministrator(String method, String path, String tenant) throws IOException, InterruptedException {
+        return json(200, call(method, path, tenant, "*", new byte[0]));
+    }
+
+    private static JsonNode json(int status, HttpResponse<byte[]> response) {
         if (response.statusCode() != status) {
             throw new AssertionError(
                     "status " + response.statusCode() + ": " + new String(response.body(), StandardCharsets.UTF_8));
