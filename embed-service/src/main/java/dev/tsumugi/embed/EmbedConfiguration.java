@@ -34,7 +34,7 @@ class EmbedConfiguration {
 
     @Bean
     EmbeddingService embeddingService(OnnxEmbedder embedder, EmbedProperties properties, MeterRegistry meters) {
-        return new EmbeddingService(embedder, properties.batchTokens(), meters);
+        return new EmbeddingService(embedder, properties.effectiveThreads(), properties.batchTokens(), meters);
     }
 
     @Bean

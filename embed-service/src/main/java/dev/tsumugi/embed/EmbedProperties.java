@@ -14,8 +14,8 @@ import org.springframework.validation.annotation.Validated;
  * @param cache folder for the unpacked model and native libraries
  * @param retrieverUrl where to ask which chunks are indexed already
  * @param trainerUrl who has the query adapters
- * @param threads cores of one run; 0: all
- * @param batchTokens most tokens of one run, padding included; bounds the memory of a run (about 40 KiB a token)
+ * @param threads cores to use; 0: all. A question is embedded on all of them; of documents, as many batches are in work at once
+ * @param batchTokens most tokens of one batch, padding included; bounds its memory (about 40 KiB a token)
  * @param workers records of {@code document-chunks} in work at once; their texts share batches
  */
 @ConfigurationProperties("tsumugi.embed")
@@ -26,7 +26,7 @@ record EmbedProperties(
         String retrieverUrl,
         String trainerUrl,
         @Min(0) @Max(1024) @DefaultValue("0") int threads,
-        @Min(512) @Max(65_536) @DefaultValue("1024") int batchTokens,
+        @Min(512) @Max(65_536) @DefaultValue("512") int batchTokens,
         @Min(1) @Max(256) @DefaultValue("16") int workers) {
 
     int effectiveThreads() {

@@ -31,10 +31,15 @@ class EmbeddingService implements AutoCloseable {
      */
     record Embedded(List<float[]> vectors, int tokens) {}
 
-    EmbeddingService(OnnxEmbedder embedder, int batchTokens, MeterRegistry meters) {
+    EmbeddingService(OnnxEmbedder embedder, int threads, int batchTokens, MeterRegistry meters) {
         this.embedder = embedder;
-        quick = new EmbeddingLane("embed-quick", embedder::embed, QUICK_TOKENS, QUICK_TOKENS);
-        bulk = new EmbeddingLane("embed-bulk", embedder::embed, batchTokens, BATCHES_PER_WINDOW * batchTokens);
+        quick = new EmbeddingLane("embed-quick", 1, embedder::embed, QUICK_TOKENS, QUICK_TOKENS);
+        bulk = new EmbeddingLane(
+                "embed-bulk",
+                threads,
+                embedder::embedOnOneCore,
+                batchTokens,
+                BATCHES_PER_WINDOW * threads * batchTokens);
         texts = Counter.builder("tsumugi.embed.texts")
                 .description("Texts embedded")
                 .register(meters);

@@ -2,61 +2,115 @@ package dev.tsumugi.embed.lane;
 
 import dev.tsumugi.embed.model.LengthBatches;
 import dev.tsumugi.embed.model.TokenizedText;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One thread that embeds what many callers hand in. It takes all that waits, up to a window of tokens, cuts that into batches by length
- * and runs them one after the other; so small requests share a batch, and a long document does not pad a short one. First in, first out
- * by window.
+ * A few threads that embed what many callers hand in. They take all that waits, up to a window of tokens, and cut that into batches by
+ * length, of which each thread runs one at a time; so small requests share a batch, and a long document does not pad a short one. First in,
+ * first out by window.
  */
 public final class EmbeddingLane implements AutoCloseable {
-    private static final Request CLOSE = new Request(List.of(), new CompletableFuture<>());
-
     private final Function<List<TokenizedText>, List<float[]>> model;
     private final int batchTokens;
     private final int windowTokens;
     private final LinkedBlockingQueue<Request> queue = new LinkedBlockingQueue<>();
     private final AtomicInteger waitingTexts = new AtomicInteger();
-    private final Thread thread;
+    /** Ends the threads; never embedded. */
+    private final Request end = new Request(List.of());
+
+    private final List<Thread> threads;
+    /** Held while the next batch is taken, also while there is nothing to take. */
+    private final ReentrantLock taking = new ReentrantLock();
+
+    /** Of the last window, those that no thread has taken yet. */
+    private final Deque<List<Item>> batches = new ArrayDeque<>();
+
     private volatile boolean closed;
 
-    private record Request(List<TokenizedText> texts, CompletableFuture<List<float[]>> result) {}
+    private record Item(Request request, int index) {
+        TokenizedText text() {
+            return request.texts.get(index);
+        }
+    }
+
+    private final class Request {
+        private final List<TokenizedText> texts;
+        private final CompletableFuture<List<float[]>> result = new CompletableFuture<>();
+        private final float[][] vectors;
+        private final AtomicInteger missing;
+
+        Request(List<TokenizedText> texts) {
+            this.texts = List.copyOf(texts);
+            vectors = new float[texts.size()][];
+            missing = new AtomicInteger(texts.size());
+        }
+
+        void put(int index, float[] vector) {
+            vectors[index] = vector;
+            if (missing.decrementAndGet() == 0) {
+                waitingTexts.addAndGet(-texts.size());
+                result.complete(List.of(vectors));
+            }
+        }
+
+        /** Once; its texts in other batches no longer matter. */
+        void fail(Throwable cause) {
+            if (missing.getAndSet(Integer.MIN_VALUE / 2) > 0) {
+                waitingTexts.addAndGet(-texts.size());
+                result.completeExceptionally(cause);
+            }
+        }
+    }
 
     /**
-     * @param name of the thread
+     * @param name of the threads
+     * @param runs how many batches are in work at once
      * @param model embeds one batch
      * @param batchTokens most padded tokens of one batch
      * @param windowTokens most tokens, about, that are sorted by length together
      */
     public EmbeddingLane(
-            String name, Function<List<TokenizedText>, List<float[]>> model, int batchTokens, int windowTokens) {
+            String name,
+            int runs,
+            Function<List<TokenizedText>, List<float[]>> model,
+            int batchTokens,
+            int windowTokens) {
         this.model = model;
         this.batchTokens = batchTokens;
         this.windowTokens = windowTokens;
-        thread = Thread.ofPlatform().name(name).daemon().start(this::run);
+        threads = IntStream.range(0, runs)
+                .mapToObj(i -> Thread.ofPlatform().name(name + "-" + i).daemon().unstarted(this::run))
+                .toList();
+        threads.forEach(Thread::start);
     }
 
     /**
      * @return the vectors in order; fails with what the model threw, or with {@link IllegalStateException} after {@link #close}
      */
     public CompletableFuture<List<float[]>> submit(List<TokenizedText> texts) {
-        Request request = new Request(List.copyOf(texts), new CompletableFuture<>());
+        Request request = new Request(texts);
         if (texts.isEmpty()) {
-            request.result().complete(List.of());
-            return request.result();
+            request.result.complete(List.of());
+            return request.result;
         }
         waitingTexts.addAndGet(texts.size());
         queue.add(request);
         if (closed) {
             failWaiting();
         }
-        return request.result();
+        return request.result;
     }
 
     /** Texts that are not yet embedded. */
@@ -67,9 +121,11 @@ public final class EmbeddingLane implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        queue.add(CLOSE);
+        queue.add(end);
         try {
-            thread.join();
+            for (Thread thread : threads) {
+                thread.join();
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -77,82 +133,86 @@ public final class EmbeddingLane implements AutoCloseable {
     }
 
     private void run() {
-        while (!closed) {
-            List<Request> window = nextWindow();
-            if (window.isEmpty()) {
-                return;
-            }
+        List<Item> batch;
+        while ((batch = nextBatch()) != null) {
             try {
-                embed(window);
+                embed(batch);
             } catch (RuntimeException | Error e) {
-                // One poisonous text must not take its neighbours down: each request gets a run of its own.
-                window.forEach(request -> embedAlone(request, e));
+                embedAlone(batch, e);
             }
         }
     }
 
-    private List<Request> nextWindow() {
-        List<Request> window = new ArrayList<>();
+    /** Null when the lane is closed. */
+    private @Nullable List<Item> nextBatch() {
+        taking.lock();
         try {
-            Request first = queue.take();
-            int tokens = 0;
-            for (@Nullable Request next = first; next != null && next != CLOSE; next = queue.poll()) {
-                window.add(next);
-                tokens += next.texts().stream().mapToInt(TokenizedText::length).sum();
-                if (tokens >= windowTokens) {
-                    break;
-                }
+            while (!closed && batches.isEmpty()) {
+                takeWindow();
             }
+            return closed ? null : batches.remove();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-        return window;
-    }
-
-    private void embed(List<Request> window) {
-        List<TokenizedText> texts =
-                window.stream().flatMap(request -> request.texts().stream()).toList();
-        List<float[]> vectors = embedTexts(texts);
-        int from = 0;
-        for (Request request : window) {
-            int to = from + request.texts().size();
-            waitingTexts.addAndGet(-request.texts().size());
-            request.result().complete(List.copyOf(vectors.subList(from, to)));
-            from = to;
+            return null;
+        } finally {
+            taking.unlock();
         }
     }
 
-    private void embedAlone(Request request, Throwable firstFailure) {
-        waitingTexts.addAndGet(-request.texts().size());
-        try {
-            request.result().complete(embedTexts(request.texts()));
-        } catch (RuntimeException | Error e) {
-            if (e != firstFailure) {
-                e.addSuppressed(firstFailure);
+    private void takeWindow() throws InterruptedException {
+        List<Item> window = new ArrayList<>();
+        int tokens = 0;
+        for (@Nullable Request next = queue.take(); next != null && next != end; next = queue.poll()) {
+            for (int i = 0; i < next.texts.size(); i++) {
+                window.add(new Item(next, i));
+                tokens += next.texts.get(i).length();
             }
-            request.result().completeExceptionally(e);
+            if (tokens >= windowTokens) {
+                break;
+            }
+        }
+        for (int[] batch : LengthBatches.of(window.stream().map(Item::text).toList(), batchTokens)) {
+            batches.add(IntStream.of(batch).mapToObj(window::get).toList());
         }
     }
 
-    private List<float[]> embedTexts(List<TokenizedText> texts) {
-        float[][] vectors = new float[texts.size()][];
-        for (int[] batch : LengthBatches.of(texts, batchTokens)) {
-            List<TokenizedText> members = new ArrayList<>(batch.length);
-            for (int index : batch) {
-                members.add(texts.get(index));
-            }
-            List<float[]> results = model.apply(members);
-            for (int i = 0; i < batch.length; i++) {
-                vectors[batch[i]] = results.get(i);
-            }
+    private void embed(List<Item> batch) {
+        List<float[]> vectors = model.apply(batch.stream().map(Item::text).toList());
+        for (int i = 0; i < batch.size(); i++) {
+            Item item = batch.get(i);
+            item.request().put(item.index(), vectors.get(i));
         }
-        return List.of(vectors);
+    }
+
+    /** One poisonous text must not take its neighbours down: each request gets a run of its own. */
+    private void embedAlone(List<Item> batch, Throwable firstFailure) {
+        Map<Request, List<Item>> byRequest = new LinkedHashMap<>();
+        batch.forEach(item -> byRequest
+                .computeIfAbsent(item.request(), unused -> new ArrayList<>())
+                .add(item));
+        byRequest.forEach((request, items) -> {
+            try {
+                embed(items);
+            } catch (RuntimeException | Error e) {
+                if (e != firstFailure) {
+                    e.addSuppressed(firstFailure);
+                }
+                request.fail(e);
+            }
+        });
     }
 
     private void failWaiting() {
+        IllegalStateException stopping = new IllegalStateException("the embedding service is stopping");
+        taking.lock();
+        try {
+            batches.forEach(batch -> batch.forEach(item -> item.request().fail(stopping)));
+            batches.clear();
+        } finally {
+            taking.unlock();
+        }
         for (@Nullable Request request = queue.poll(); request != null; request = queue.poll()) {
-            waitingTexts.addAndGet(-request.texts().size());
-            request.result().completeExceptionally(new IllegalStateException("the embedding service is stopping"));
+            request.fail(stopping);
         }
     }
 }

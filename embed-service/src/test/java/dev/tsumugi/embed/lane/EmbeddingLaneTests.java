@@ -73,6 +73,47 @@ class EmbeddingLaneTests {
     }
 
     @Test
+    void batches_of_one_request_are_in_work_at_once() {
+        CountDownLatch bothBegan = new CountDownLatch(2);
+        gate.countDown();
+        try (EmbeddingLane lane = new EmbeddingLane(
+                "lane-under-test",
+                2,
+                batch -> {
+                    bothBegan.countDown();
+                    // With one batch at a time the second would never begin.
+                    awaitOrFail(bothBegan);
+                    return embed(batch);
+                },
+                10,
+                100)) {
+            assertThat(lane.submit(List.of(text(1, 10), text(2, 10))).join())
+                    .extracting(vector -> (int) vector[0])
+                    .containsExactly(1, 2);
+            assertThat(lane.waitingTexts()).isZero();
+        }
+    }
+
+    @Test
+    void a_request_whose_texts_lie_in_several_batches_fails_when_one_of_them_does() {
+        gate.countDown();
+        try (EmbeddingLane lane = new EmbeddingLane("lane-under-test", 2, this::embed, 10, 100)) {
+            assertThatThrownBy(lane.submit(List.of(text(1, 10), text(POISON, 10), text(2, 10)))::join)
+                    .hasRootCauseMessage("cannot embed this");
+            assertThat(lane.waitingTexts()).isZero();
+            assertThat(lane.submit(List.of(text(3, 10))).join().getFirst()[0]).isEqualTo(3);
+        }
+    }
+
+    private static void awaitOrFail(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
     void nothing_to_embed_is_answered_at_once() {
         try (EmbeddingLane lane = lane(80, 1000)) {
             assertThat(lane.submit(List.of()).join()).isEmpty();
@@ -90,7 +131,7 @@ class EmbeddingLaneTests {
     }
 
     private EmbeddingLane lane(int batchTokens, int windowTokens) {
-        return new EmbeddingLane("lane-under-test", this::embed, batchTokens, windowTokens);
+        return new EmbeddingLane("lane-under-test", 1, this::embed, batchTokens, windowTokens);
     }
 
     /** Stands in for the model: the vector of a text is its first token. */

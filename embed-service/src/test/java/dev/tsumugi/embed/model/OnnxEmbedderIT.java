@@ -56,6 +56,17 @@ class OnnxEmbedderIT {
     }
 
     @Test
+    void one_core_gives_the_vectors_that_all_cores_give() {
+        List<TokenizedText> batch =
+                embedder.tokenize(Kind.PASSAGE, List.of("A first text.", "Another text, which is longer."));
+        List<float[]> all = embedder.embed(batch);
+        List<float[]> one = embedder.embedOnOneCore(batch);
+        for (int i = 0; i < batch.size(); i++) {
+            assertThat(one.get(i)).containsExactly(all.get(i), Offset.offset(1e-5f));
+        }
+    }
+
+    @Test
     void vectors_have_the_dimension_of_the_index_and_unit_length() {
         float[] vector = passage("one");
         assertThat(vector).hasSize(OnnxEmbedder.DIMENSION);
