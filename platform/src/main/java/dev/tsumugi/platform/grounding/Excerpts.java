@@ -13,7 +13,7 @@ import java.util.function.ToIntFunction;
 
 /**
  * Picks what a model should read of the passages when not all of it fits: the sentences that share the rarest words with the question, and
- * those beside them. A small model answers better from 150 tokens that matter than from 700 that mostly do not, and sooner.
+ * those beside them, unless one sentence holds all words of the question. A small model answers better from 150 tokens that matter than from 700 that mostly do not, and sooner.
  */
 public final class Excerpts {
     private static final double NEIGHBOUR = 0.35;
@@ -48,13 +48,18 @@ public final class Excerpts {
      * @param tokens counts the tokens of a text
      * @param maxTokens for all excerpts together
      * @param focus sentences that score below this share of the best one are left out, 0 to 1, and so are those of other passages that share
-     *     only some of the words with the question that the best one shares; a small model answers from whatever it reads. 0: nothing is
+     *     only some of the words with the question that the best one shares; where a sentence holds all words of the question, none counts for
+     *     standing beside it. A small model answers from whatever it reads. 0: nothing is left out
      * @return one text for each passage that something was taken of, best last; its sentences in the order of the document
      */
     public static List<String> of(
             String question, List<Hit> passages, ToIntFunction<String> tokens, int maxTokens, double focus) {
         List<Candidate> candidates = candidates(passages);
-        double[] scores = scores(question, passages, candidates);
+        Set<String> asked = Words.topics(question);
+        // Beside a sentence that says all that is asked a small model only finds something else to say.
+        boolean complete = focus > 0
+                && candidates.stream().anyMatch(candidate -> candidate.topics().containsAll(asked));
+        double[] scores = scores(question, passages, candidates, complete ? 0 : NEIGHBOUR);
         List<Integer> order = new ArrayList<>();
         for (int i = 0; i < candidates.size(); i++) {
             order.add(i);
@@ -62,7 +67,6 @@ public final class Excerpts {
         order.sort(Comparator.comparingDouble((Integer i) -> -scores[i]));
         Map<Integer, TreeMap<Integer, String>> chosen = new TreeMap<>();
         int left = maxTokens;
-        Set<String> asked = Words.topics(question);
         for (int i : order) {
             if (focus > 0 && scores[i] < focus * scores[order.getFirst()]) {
                 break;
@@ -106,7 +110,7 @@ public final class Excerpts {
         return candidates;
     }
 
-    private static double[] scores(String question, List<Hit> passages, List<Candidate> candidates) {
+    private static double[] scores(String question, List<Hit> passages, List<Candidate> candidates, double neighbour) {
         Map<String, Double> weights = weights(question, candidates);
         double total = weights.values().stream().mapToDouble(w -> w).sum();
         double[] own = new double[candidates.size()];
@@ -126,7 +130,7 @@ public final class Excerpts {
             double after = i + 1 < own.length && candidates.get(i + 1).passage() == passage ? own[i + 1] : 0;
             double behindBest =
                     passages.get(passage).similarity() - passages.getFirst().similarity();
-            scores[i] = own[i] + NEIGHBOUR * Math.max(before, after) + SIMILARITY * behindBest;
+            scores[i] = own[i] + neighbour * Math.max(before, after) + SIMILARITY * behindBest;
         }
         return scores;
     }

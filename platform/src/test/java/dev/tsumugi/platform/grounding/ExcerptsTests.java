@@ -41,6 +41,20 @@ class ExcerptsTests {
     }
 
     @Test
+    void with_focus_a_sentence_that_holds_all_words_of_the_question_stands_alone() {
+        List<String> excerpts = Excerpts.of(
+                "In which room does the white team meet?",
+                List.of(
+                        passage(
+                                "white",
+                                "The white team meets in room 13. The team keeps notes about its tools. Notes are kept in hall 43.")),
+                text -> text.split("\\s+").length,
+                1000,
+                0.4);
+        assertThat(excerpts).containsExactly("The white team meets in room 13.");
+    }
+
+    @Test
     void with_focus_sentences_about_another_subject_are_left_out_unless_they_add_a_word_of_the_question() {
         String question = "Which room does the black team use for its meeting?";
         List<String> excerpts = Excerpts.of(
