@@ -63,6 +63,9 @@ final class AnswerPrinter {
     }
 
     private void printSources(AskResponse answer) {
+        if (answer.degraded() != null) {
+            output.say("  Note: " + answer.degraded());
+        }
         for (AskResponse.Citation citation : answer.citations()) {
             output.say("  [" + citation.marker() + "] " + citation.title() + " (" + citation.documentId()
                     + ", characters " + citation.start() + " to " + citation.end() + ")");

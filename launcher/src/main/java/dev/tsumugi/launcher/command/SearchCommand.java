@@ -37,6 +37,9 @@ public final class SearchCommand extends Verb {
         SearchResponse response =
                 gateway().search(new SearchRequest(query, limit, mode, filter.isEmpty() ? null : filter));
         output.object(response);
+        if (response.degraded() != null) {
+            output.say("Note: " + response.degraded());
+        }
         if (response.hits().isEmpty()) {
             output.say("Nothing found. Ingest documents first: ./tsumugi ingest PATH...");
         }

@@ -11,6 +11,7 @@ import java.io.PrintStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AnswerPrinterTests {
@@ -31,6 +32,10 @@ class AnswerPrinterTests {
     }
 
     private static AnswerEvent done(String answer, boolean answered) {
+        return done(answer, answered, null);
+    }
+
+    private static AnswerEvent done(String answer, boolean answered, @Nullable String degraded) {
         AskResponse response = new AskResponse(
                 answer,
                 answered,
@@ -38,7 +43,7 @@ class AnswerPrinterTests {
                 new AskResponse.Provenance("model", null, null, "generation", "prompt"),
                 new AskResponse.Usage(10, 4),
                 new AskResponse.Timings(1, 2, 3),
-                null);
+                degraded);
         return new AnswerEvent(null, response, null);
     }
 
@@ -57,6 +62,12 @@ class AnswerPrinterTests {
         printer.print(done("No certain answer was found. [1]", false));
         assertThat(printed())
                 .contains("Bananas.", "Taken back", "No certain answer was found. [1]", "Leave is ten days.");
+    }
+
+    @Test
+    void an_answer_from_worse_passages_says_so() {
+        printer.print(done("Ten days. [1]", true, "Vector search is unavailable."));
+        assertThat(printed()).contains("Note: Vector search is unavailable.");
     }
 
     @Test
