@@ -11,7 +11,7 @@ import java.util.List;
 
 /**
  * ONNX Runtime without a platform around it, on the bundled embedding model: what ingest can at most reach on these cores. As fast as it gets on
- * two of them: one batch on each core is a tenth to a fifth faster than one batch on both.
+ * two of them: one batch on each core is about a tenth faster than one batch on both.
  */
 final class OnnxAlone implements AutoCloseable {
     private static final int BATCH_TOKENS = 512;
