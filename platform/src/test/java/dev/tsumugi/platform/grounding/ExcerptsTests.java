@@ -44,10 +44,10 @@ class ExcerptsTests {
     void with_focus_a_sentence_that_holds_all_words_of_the_question_stands_alone() {
         List<String> excerpts = Excerpts.of(
                 "In which room does the white team meet?",
-                List.of(
-                        passage(
-                                "white",
-                                "The white team meets in room 13. The team keeps notes about its tools. Notes are kept in hall 43.")),
+                List.of(passage(
+                        "white",
+                        "The white team meets in room 13. The team keeps notes about its tools. Notes are kept"
+                                + " in hall 43.")),
                 text -> text.split("\\s+").length,
                 1000,
                 0.4);
