@@ -1,12 +1,15 @@
 package dev.tsumugi.engine.onednn;
 
 import dev.tsumugi.engine.kernels.RotatedInt8;
+import dev.tsumugi.engine.kernels.Slabs;
 import dev.tsumugi.engine.kernels.ThreadTeam;
 import dev.tsumugi.engine.quant.Dequantization;
+import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.stream.LongStream;
 
 /**
  * A matrix [N, K] in oneDNN's packed layout, cut into slices of rows that threads work on independently. In {@link Element#INT8} each row has
@@ -14,6 +17,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class PackedMatrix implements AutoCloseable {
     private static final int GRAIN = 16;
+    private static final long CACHE_LINE = 64;
     private static final int LARGEST_SLICE = 512;
     /** Bytes of a slice in fp32 beyond which slices are packed one after another. */
     private static final long LARGEST_ROOM = 16L << 20;
@@ -22,21 +26,31 @@ final class PackedMatrix implements AutoCloseable {
     private final int inputs;
     private final Element element;
     private final int sliceRows;
-    private final Arena arena;
+    private final OwnedMemory memory;
     private final MemorySegment[] slices;
     private final MemorySegment scales;
     private final MemorySegment offsets;
 
-    private PackedMatrix(int outputs, int inputs, Element element, int sliceRows, Arena arena, MemorySegment[] slices) {
+    private PackedMatrix(int outputs, int inputs, Element element, int sliceRows, long[] sliceBytes, Slabs slabs) {
         this.outputs = outputs;
         this.inputs = inputs;
         this.element = element;
         this.sliceRows = sliceRows;
-        this.arena = arena;
-        this.slices = slices;
-        int scaled = element == Element.INT8 ? outputs : 0;
-        scales = arena.allocate(ValueLayout.JAVA_FLOAT, scaled);
-        offsets = arena.allocate(ValueLayout.JAVA_INT, scaled);
+        long scaleBytes = element == Element.INT8 ? aligned(4L * outputs) : 0;
+        memory = slabs.allocate(LongStream.of(sliceBytes).map(PackedMatrix::aligned).sum() + 2 * scaleBytes);
+        MemorySegment all = memory.segment();
+        scales = all.asSlice(0, scaleBytes);
+        offsets = all.asSlice(scaleBytes, scaleBytes);
+        slices = new MemorySegment[sliceBytes.length];
+        long from = 2 * scaleBytes;
+        for (int s = 0; s < slices.length; s++) {
+            slices[s] = all.asSlice(from, sliceBytes[s]);
+            from += aligned(sliceBytes[s]);
+        }
+    }
+
+    private static long aligned(long bytes) {
+        return bytes + CACHE_LINE - 1 & -CACHE_LINE;
     }
 
     /** About what a packed matrix takes; layouts pad a little. */
@@ -46,8 +60,8 @@ final class PackedMatrix implements AutoCloseable {
 
     /** @param workers one for each member of {@code team} */
     static PackedMatrix pack(
-            Tensor matrix, Element element, Descriptors descriptors, ThreadTeam team, Worker[] workers) {
-        return pack(matrix, false, element, descriptors, team, workers);
+            Tensor matrix, Element element, Descriptors descriptors, ThreadTeam team, Slabs slabs, Worker[] workers) {
+        return pack(matrix, false, element, descriptors, team, slabs, workers);
     }
 
     /**
@@ -60,6 +74,7 @@ final class PackedMatrix implements AutoCloseable {
             Element element,
             Descriptors descriptors,
             ThreadTeam team,
+            Slabs slabs,
             Worker[] workers) {
         int outputs = Math.toIntExact(matrix.shape().get(transposed ? 1 : 0));
         int inputs = Math.toIntExact(matrix.shape().get(transposed ? 0 : 1));
@@ -67,15 +82,13 @@ final class PackedMatrix implements AutoCloseable {
         int wanted = Math.ceilDiv(Math.ceilDiv(outputs, LARGEST_SLICE), team.size()) * team.size();
         int sliceRows = Math.ceilDiv(Math.ceilDiv(outputs, wanted), GRAIN) * GRAIN;
         int count = Math.ceilDiv(outputs, sliceRows);
-        Arena arena = Arena.ofShared();
+        long[] sliceBytes = new long[count];
+        for (int s = 0; s < count; s++) {
+            int rows = Math.min(sliceRows, outputs - s * sliceRows);
+            sliceBytes[s] = descriptors.layout(inputs, rows, element).bytes();
+        }
+        PackedMatrix packed = new PackedMatrix(outputs, inputs, element, sliceRows, sliceBytes, slabs);
         try {
-            MemorySegment[] slices = new MemorySegment[count];
-            for (int s = 0; s < count; s++) {
-                int rows = Math.min(sliceRows, outputs - s * sliceRows);
-                slices[s] =
-                        arena.allocate(descriptors.layout(inputs, rows, element).bytes(), 64);
-            }
-            PackedMatrix packed = new PackedMatrix(outputs, inputs, element, sliceRows, arena, slices);
             if (4L * sliceRows * inputs > LARGEST_ROOM) {
                 for (int s = 0; s < count; s++) {
                     packed.packSlice(matrix, transposed, s, workers[0]);
@@ -85,7 +98,7 @@ final class PackedMatrix implements AutoCloseable {
             }
             return packed;
         } catch (RuntimeException | Error e) {
-            arena.close();
+            packed.close();
             throw e;
         }
     }
@@ -171,7 +184,7 @@ final class PackedMatrix implements AutoCloseable {
 
     /** @throws IllegalStateException when the matrix is closed */
     long address(int slice) {
-        if (!arena.scope().isAlive()) {
+        if (!slices[slice].scope().isAlive()) {
             throw new IllegalStateException("the weight is closed");
         }
         return slices[slice].address();
@@ -188,17 +201,11 @@ final class PackedMatrix implements AutoCloseable {
     }
 
     long byteSize() {
-        long bytes = scales.byteSize() + offsets.byteSize();
-        for (MemorySegment slice : slices) {
-            bytes += slice.byteSize();
-        }
-        return bytes;
+        return memory.byteSize();
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
-        }
+        memory.close();
     }
 }

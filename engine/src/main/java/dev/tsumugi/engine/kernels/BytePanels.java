@@ -18,8 +18,8 @@ final class BytePanels extends PanelMatrix {
     private final boolean minimums;
     private final long groupBytes;
 
-    BytePanels(int outputs, int inputs, int group, boolean minimums) {
-        super(outputs, inputs, inputs / group * groupBytes(group, minimums));
+    BytePanels(int outputs, int inputs, int group, boolean minimums, Slabs slabs) {
+        super(outputs, inputs, inputs / group * groupBytes(group, minimums), slabs);
         this.group = group;
         this.minimums = minimums;
         groupBytes = groupBytes(group, minimums);

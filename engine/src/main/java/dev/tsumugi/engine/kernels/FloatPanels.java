@@ -6,8 +6,8 @@ import dev.tsumugi.engine.tensor.Tensor;
 /** Panels of fp32, read where they lie. */
 final class FloatPanels extends WidenedPanels {
 
-    FloatPanels(int outputs, int inputs) {
-        super(outputs, inputs, inputs * Lanes.PANEL * Lanes.FLOAT_BYTES);
+    FloatPanels(int outputs, int inputs, Slabs slabs) {
+        super(outputs, inputs, inputs * Lanes.PANEL * Lanes.FLOAT_BYTES, slabs);
     }
 
     @Override

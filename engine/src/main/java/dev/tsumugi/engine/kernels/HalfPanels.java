@@ -13,8 +13,8 @@ final class HalfPanels extends WidenedPanels {
 
     private final boolean bfloat16;
 
-    HalfPanels(int outputs, int inputs, boolean bfloat16) {
-        super(outputs, inputs, inputs * ROW_BYTES);
+    HalfPanels(int outputs, int inputs, boolean bfloat16, Slabs slabs) {
+        super(outputs, inputs, inputs * ROW_BYTES, slabs);
         this.bfloat16 = bfloat16;
     }
 

@@ -45,8 +45,8 @@ final class NibblePanels extends WidenedPanels {
     private static final NibbleProduct PRODUCT = new NibbleProduct();
     private final Scales kind;
 
-    NibblePanels(int outputs, int inputs, DType dtype) {
-        super(outputs, inputs, inputs / BLOCK * (BLOCK_BYTES + Scales.of(dtype).blockBytes));
+    NibblePanels(int outputs, int inputs, DType dtype, Slabs slabs) {
+        super(outputs, inputs, inputs / BLOCK * (BLOCK_BYTES + Scales.of(dtype).blockBytes), slabs);
         kind = Scales.of(dtype);
     }
 

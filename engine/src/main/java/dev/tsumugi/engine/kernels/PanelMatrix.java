@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.kernels;
 
 import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
 
 /**
@@ -10,20 +11,20 @@ import dev.tsumugi.engine.tensor.Tensor;
 abstract sealed class PanelMatrix implements Weight permits WidenedPanels, BytePanels {
     private final int outputs;
     private final int inputs;
-    private final ArenaMemory memory;
+    private final OwnedMemory memory;
     private final long panelBytes;
     private final long address;
 
-    PanelMatrix(int outputs, int inputs, long panelBytes) {
+    PanelMatrix(int outputs, int inputs, long panelBytes, Slabs slabs) {
         this.outputs = outputs;
         this.inputs = inputs;
         this.panelBytes = panelBytes;
-        memory = new ArenaMemory(Math.multiplyExact(panelBytes, (long) (outputs + Lanes.PANEL - 1) / Lanes.PANEL));
+        memory = slabs.allocate(Math.multiplyExact(panelBytes, (long) (outputs + Lanes.PANEL - 1) / Lanes.PANEL));
         address = memory.segment().address();
     }
 
     /** Packs {@code matrix}, sharing the panels out over {@code team}. */
-    static PanelMatrix pack(Tensor matrix, ThreadTeam team) {
+    static PanelMatrix pack(Tensor matrix, ThreadTeam team, Slabs slabs) {
         Sizes.requireMatrix(matrix);
         int outputs = (int) matrix.shape().get(0);
         int inputs = (int) matrix.shape().get(1);
@@ -31,13 +32,13 @@ abstract sealed class PanelMatrix implements Weight permits WidenedPanels, ByteP
         Sizes.requireNumbers(dtype);
         PanelMatrix packed;
         if (dtype == DType.F16 || dtype == DType.BF16) {
-            packed = new HalfPanels(outputs, inputs, dtype == DType.BF16);
+            packed = new HalfPanels(outputs, inputs, dtype == DType.BF16, slabs);
         } else if (QuantizedBlock.isNibble(dtype)) {
-            packed = new NibblePanels(outputs, inputs, dtype);
+            packed = new NibblePanels(outputs, inputs, dtype, slabs);
         } else if (QuantizedBlock.reads(dtype)) {
-            packed = new BytePanels(outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype));
+            packed = new BytePanels(outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype), slabs);
         } else {
-            packed = new FloatPanels(outputs, inputs);
+            packed = new FloatPanels(outputs, inputs, slabs);
         }
         try {
             team.run(packed.panels(), (panel, member) -> {

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 public final class VectorBackend extends HostBackend {
     public static final String NAME = "vector";
     private final ThreadTeam team;
+    private final Slabs slabs = new Slabs();
     private final VectorKernels kernels;
     private final VectorTrainingKernels training;
 
@@ -31,6 +32,11 @@ public final class VectorBackend extends HostBackend {
         return team;
     }
 
+    /** Where weights lie; for backends that build on this one. */
+    public Slabs slabs() {
+        return slabs;
+    }
+
     @Override
     public Kernels kernels() {
         return kernels;
@@ -43,7 +49,7 @@ public final class VectorBackend extends HostBackend {
 
     @Override
     public Weight prepare(Tensor matrix) {
-        return PanelMatrix.pack(matrix, team);
+        return PanelMatrix.pack(matrix, team, slabs);
     }
 
     /** Under {@link Precision#FAST} rounded to bfloat16, because a batch of several adapters is bound by reading them. */
@@ -66,6 +72,7 @@ public final class VectorBackend extends HostBackend {
     @Override
     public void close() {
         team.close();
+        slabs.close();
         kernels.close();
         training.close();
     }

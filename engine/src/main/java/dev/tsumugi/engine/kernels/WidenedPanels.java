@@ -5,8 +5,8 @@ abstract sealed class WidenedPanels extends PanelMatrix permits FloatPanels, Hal
     /** Columns that are widened at a time; a panel of them stays in the first-level cache. */
     private static final int CHUNK = 128;
 
-    WidenedPanels(int outputs, int inputs, long panelBytes) {
-        super(outputs, inputs, panelBytes);
+    WidenedPanels(int outputs, int inputs, long panelBytes, Slabs slabs) {
+        super(outputs, inputs, panelBytes, slabs);
     }
 
     /**
