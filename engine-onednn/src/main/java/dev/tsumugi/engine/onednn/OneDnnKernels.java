@@ -207,6 +207,11 @@ final class OneDnnKernels implements Kernels {
     }
 
     @Override
+    public void largest(int[] places, float[] leads, Tensor x, int rows, int width) {
+        vector.largest(places, leads, x, rows, width);
+    }
+
+    @Override
     public void gatherOutputs(Tensor out, Tensor x, BatchPlan plan, int width) {
         vector.gatherOutputs(out, x, plan, width);
     }

@@ -157,6 +157,15 @@ public interface Kernels {
      */
     void gatherOutputs(Tensor out, Tensor x, BatchPlan plan, int width);
 
+    /**
+     * Finds the largest element of each row, the first of equals.
+     *
+     * @param places [rows] takes its index; -1 where a row has an element that is no number, or no finite largest one
+     * @param leads [rows] takes how far the next largest element is below it; 0 where that is as large
+     * @param x [rows, width]
+     */
+    void largest(int[] places, float[] leads, Tensor x, int rows, int width);
+
     /** Batches of up to so many tokens give each of them the bits that it gets alone. */
     default int alikeRows() {
         return Integer.MAX_VALUE;

@@ -305,6 +305,32 @@ final class ReferenceKernels implements Kernels {
         }
     }
 
+    @Override
+    public void largest(int[] places, float[] leads, Tensor x, int rows, int width) {
+        Sizes.requireLargest(places, leads, x, rows, width);
+        FloatView v = FloatView.of(x);
+        for (int r = 0; r < rows; r++) {
+            int place = -1;
+            float first = Float.NEGATIVE_INFINITY;
+            float second = Float.NEGATIVE_INFINITY;
+            boolean numbers = true;
+            for (int c = 0; c < width; c++) {
+                float value = v.get((long) r * width + c);
+                numbers &= !Float.isNaN(value);
+                if (value > first) {
+                    second = first;
+                    first = value;
+                    place = c;
+                } else if (value > second) {
+                    second = value;
+                }
+            }
+            boolean finite = numbers && Float.isFinite(first);
+            places[r] = finite ? place : -1;
+            leads[r] = finite ? first - second : 0;
+        }
+    }
+
     private static PlainCache plain(PagedCache cache) {
         if (cache instanceof PlainCache c) {
             return c;

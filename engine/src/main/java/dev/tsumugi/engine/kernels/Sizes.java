@@ -121,6 +121,14 @@ public final class Sizes {
         require("queries", queries, elements);
     }
 
+    public static void requireLargest(int[] places, float[] leads, Tensor x, int rows, int width) {
+        require("x", x, (long) rows * width);
+        if (width < 1 || places.length < rows || leads.length < rows) {
+            throw new IllegalArgumentException(places.length + " places and " + leads.length + " leads do not fit "
+                    + rows + " rows of " + width);
+        }
+    }
+
     public static void requireGather(Tensor out, Tensor x, BatchLayout plan, int width) {
         require("x", x, (long) plan.tokens() * width);
         require("out", out, (long) plan.outputs() * width);

@@ -27,6 +27,7 @@ final class VectorKernels implements Kernels, AutoCloseable {
     private final VectorLinear linear;
     private final Scratch[] scratch;
     private final LowRankProduct lowRank;
+    private final RowMaximum maximum = new RowMaximum();
 
     VectorKernels(ThreadTeam team, Precision precision) {
         this.team = team;
@@ -328,6 +329,14 @@ final class VectorKernels implements Kernels, AutoCloseable {
         for (int r = 0; r < p.outputs(); r++) {
             Lanes.copy(address(x) + p.outputs[r] * bytes, address(out) + r * bytes, bytes);
         }
+    }
+
+    @Override
+    public void largest(int[] places, float[] leads, Tensor x, int rows, int width) {
+        Sizes.requireLargest(places, leads, x, rows, width);
+        long in = address(x);
+        team.run(rows, (row, member) ->
+                maximum.find(places, leads, row, in + row * width * Lanes.FLOAT_BYTES, width, scratch[member]));
     }
 
     static long address(Tensor tensor) {

@@ -154,22 +154,22 @@ abstract class CausalModel implements LanguageModel {
     }
 
     @Override
-    public final boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned) {
+    public final boolean forward(Batch batch, KvCache cache, OutputRows wanted, BooleanSupplier abandoned) {
         this.abandoned = abandoned;
         try {
-            return compute(batch, cache, logits);
+            return compute(batch, cache, wanted);
         } finally {
             // What it looks at, the requests of a step, must not outlive the step.
             this.abandoned = NEVER;
         }
     }
 
-    private boolean compute(Batch batch, KvCache cache, float[] logits) {
+    private boolean compute(Batch batch, KvCache cache, OutputRows wanted) {
         int tokens = batch.size();
         int outputs = batch.outputs().length;
-        if ((long) outputs * config.vocabularySize() > logits.length) {
-            throw new IllegalArgumentException(outputs + " rows of " + config.vocabularySize()
-                    + " logits do not fit an array of " + logits.length);
+        if (wanted.rows() != outputs || wanted.vocabulary() != config.vocabularySize()) {
+            throw new IllegalArgumentException("room for " + wanted.rows() + " rows of " + wanted.vocabulary()
+                    + " logits is not that of a batch with " + outputs + " of " + config.vocabularySize());
         }
         if (tokens == 0) {
             return true;
@@ -202,7 +202,12 @@ abstract class CausalModel implements LanguageModel {
             if (adapters != null) {
                 adapt(adapters, config.layers(), 0, rows, out);
             }
-            backend.download(out, logits, outputs * config.vocabularySize());
+            if (wanted.wantsLargest()) {
+                kernels.largest(wanted.largest, wanted.leads, out, outputs, config.vocabularySize());
+            }
+            if (wanted.wantsLogits()) {
+                backend.download(out, wanted.logits, outputs * config.vocabularySize());
+            }
             return true;
         }
     }

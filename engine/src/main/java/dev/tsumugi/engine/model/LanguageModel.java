@@ -29,16 +29,19 @@ public interface LanguageModel extends AutoCloseable {
      * @param logits [R][V] row-major, R = {@code batch.outputs().length}; longer arrays are left untouched behind that
      */
     default void forward(Batch batch, KvCache cache, float[] logits) {
-        boolean unused = forward(batch, cache, logits, () -> false);
+        OutputRows outputs =
+                OutputRows.into(logits, batch.outputs().length, config().vocabularySize());
+        boolean unused = forward(batch, cache, outputs, () -> false);
     }
 
     /**
-     * As {@link #forward(Batch, KvCache, float[])}, but stops between two layers when {@code abandoned} says so; keys and values of the batch
-     * and the logits are then undefined.
+     * As {@link #forward(Batch, KvCache, float[])}, but gives of each output row what {@code outputs} asks for, and stops between two layers
+     * when {@code abandoned} says so; keys and values of the batch and the outputs are then undefined.
      *
+     * @param outputs begun for as many rows as the batch has outputs
      * @return whether it ran to the end
      */
-    boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned);
+    boolean forward(Batch batch, KvCache cache, OutputRows outputs, BooleanSupplier abandoned);
 
     /** Batches of up to so many tokens give each of them the bits that it gets alone. */
     int alikeRows();

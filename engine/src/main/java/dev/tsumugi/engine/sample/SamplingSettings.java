@@ -75,6 +75,11 @@ public record SamplingSettings(
         return temperature == 0;
     }
 
+    /** Whether the token is always the one with the model's own largest logit. */
+    public boolean takesLargest() {
+        return isGreedy() && !hasPenalties() && logitBias.isEmpty();
+    }
+
     public boolean hasPenalties() {
         return repetitionPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0;
     }

@@ -5,6 +5,7 @@ import dev.tsumugi.engine.constrain.Constraint;
 import dev.tsumugi.engine.constrain.ConstraintBudget;
 import dev.tsumugi.engine.constrain.ConstraintState;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
+import dev.tsumugi.engine.model.OutputRows;
 import dev.tsumugi.engine.sample.Sampler;
 import dev.tsumugi.engine.sample.TokenLogprobs;
 import dev.tsumugi.engine.serve.GenerationResult.Timings;
@@ -127,25 +128,26 @@ final class Answer {
         return timeout != null && now - submitted >= timeout.toNanos() ? FinishReason.DEADLINE : null;
     }
 
+    /** Whether the next token is the one with the largest logit, and nothing else of the logits matters. */
+    boolean takesLargest() {
+        return constrained == null
+                && request.logprobs() < 0
+                && request.sampling().takesLargest()
+                && (request.firstTokenBias().isEmpty() || !isAtFirstToken());
+    }
+
+    private boolean isAtFirstToken() {
+        return sequence.known() == sequence.promptLength();
+    }
+
     /**
-     * Chooses the next token from row {@code from} of the logits, and tells the listener.
+     * Chooses the next token from an output row, and tells the listener.
      *
      * @return why the answer ends with it, or null
      */
     @Nullable
-    FinishReason choose(float[] logits, int from, int vocabulary, long now) {
-        boolean wanted = request.logprobs() >= 0;
-        float[] raw = wanted ? Arrays.copyOfRange(logits, from, from + vocabulary) : logits;
-        if (constrained != null) {
-            constrained.restrict(logits, from, vocabulary, endTokens, constraintBudget);
-        }
-        if (sequence.known() == sequence.promptLength()) {
-            request.firstTokenBias().forEach((id, bias) -> logits[from + id] += bias);
-        }
-        int token = sampler.next(logits, from, vocabulary, sequence.known());
-        if (wanted) {
-            logprobs.add(TokenLogprobs.of(raw, 0, vocabulary, token, request.logprobs()));
-        }
+    FinishReason choose(OutputRows outputs, int row, long now) {
+        int token = outputs.hasOnlyLargest(row) ? outputs.largest(row) : sample(outputs, row);
         if (firstToken == UNSET) {
             firstToken = now;
         }
@@ -162,6 +164,25 @@ final class Answer {
             }
         }
         return sequence.known() >= lengthLimit ? FinishReason.LENGTH : null;
+    }
+
+    private int sample(OutputRows outputs, int row) {
+        float[] logits = outputs.logits();
+        int from = outputs.firstLogit(row);
+        int vocabulary = outputs.vocabulary();
+        boolean wanted = request.logprobs() >= 0;
+        float[] raw = wanted ? Arrays.copyOfRange(logits, from, from + vocabulary) : logits;
+        if (constrained != null) {
+            constrained.restrict(logits, from, vocabulary, endTokens, constraintBudget);
+        }
+        if (isAtFirstToken()) {
+            request.firstTokenBias().forEach((id, bias) -> logits[from + id] += bias);
+        }
+        int token = sampler.next(logits, from, vocabulary, sequence.known());
+        if (wanted) {
+            logprobs.add(TokenLogprobs.of(raw, 0, vocabulary, token, request.logprobs()));
+        }
+        return token;
     }
 
     void finish(FinishReason reason, long now) {

@@ -8,11 +8,13 @@ import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
 import dev.tsumugi.engine.model.LanguageModel;
+import dev.tsumugi.engine.model.OutputRows;
 import dev.tsumugi.engine.serve.Scheduler.Share;
 import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -61,7 +63,7 @@ public final class Engine implements AutoCloseable {
     private final Map<String, Integer> unfinishedByTenant = new HashMap<>();
     private volatile boolean closing;
     private volatile EngineStatus status;
-    private float[] logits = new float[0];
+    private final OutputRows outputs;
     private int unfinished;
     private boolean abandonedLast;
     /** Requests that run with an adapter. */
@@ -124,6 +126,7 @@ public final class Engine implements AutoCloseable {
         this.limits = limits;
         this.adapters = adapters;
         this.clock = clock;
+        outputs = new OutputRows(model.config().vocabularySize());
         pool = new BlockPool(limits.cacheBlocks());
         scheduler = new Scheduler(pool, limits.maxBatchTokens(), limits.maxRunning());
         speculation = new Speculation(limits.maxGuesses(), model.alikeRows());
@@ -285,16 +288,13 @@ public final class Engine implements AutoCloseable {
 
     private boolean run(List<Share> shares) {
         Batch batch = adapted == 0 ? Scheduler.batch(shares) : adaptedBatch(shares);
-        int needed = batch.outputs().length * model.config().vocabularySize();
-        if (logits.length < needed) {
-            logits = new float[needed];
-        }
+        begin(shares, batch.outputs().length);
         boolean decoding = speculation.appliesTo(shares);
         long begin = clock.getAsLong();
         try {
             // Never twice running, so that who comes and goes quickly cannot keep the others from their tokens.
             boolean mayAbandon = !abandonedLast;
-            abandonedLast = !model.forward(batch, cache, logits, () -> mayAbandon && isInVain(shares));
+            abandonedLast = !model.forward(batch, cache, outputs, () -> mayAbandon && isInVain(shares));
         } catch (RuntimeException | Error e) {
             log.error("a step of {} tokens failed; {} requests fail with it", batch.size(), shares.size(), e);
             shares.forEach(share -> fail(answer(share), "the model failed: " + e.getMessage(), e));
@@ -309,6 +309,18 @@ public final class Engine implements AutoCloseable {
         steps++;
         computedTokens += batch.size();
         return true;
+    }
+
+    private void begin(List<Share> shares, int rows) {
+        boolean[] onlyLargest = new boolean[rows];
+        int row = 0;
+        for (Share share : shares) {
+            if (share.outputs() > 0 && answer(share).takesLargest()) {
+                Arrays.fill(onlyLargest, row, row + share.outputs(), true);
+            }
+            row += share.outputs();
+        }
+        outputs.begin(onlyLargest, rows);
     }
 
     /** Whether most of the step in progress is for requests that are over: then their memory is free, and the others go on, the sooner without it. */
@@ -344,11 +356,11 @@ public final class Engine implements AutoCloseable {
         int row = 0;
         for (Share share : shares) {
             Answer answer = answer(share);
-            int outputs = share.outputs();
+            int rows = share.outputs();
             scheduler.computed(share);
             guessedTokens += share.guesses();
             try {
-                FinishReason reason = choose(answer, share, outputs, row, now);
+                FinishReason reason = choose(answer, share, rows, row, now);
                 if (reason != null) {
                     finish(answer, reason, now);
                 }
@@ -356,15 +368,14 @@ public final class Engine implements AutoCloseable {
                 log.error("a request fails at its next token", e);
                 fail(answer, "no token could be chosen: " + e.getMessage(), e);
             }
-            row += outputs;
+            row += rows;
         }
     }
 
     /** Chooses the token of each row in turn, as long as the row's own token, a guess, was the one chosen before it. */
-    private @Nullable FinishReason choose(Answer answer, Share share, int outputs, int firstRow, long now) {
-        int vocabulary = model.config().vocabularySize();
-        for (int i = 0; i < outputs; i++) {
-            FinishReason reason = answer.choose(logits, (firstRow + i) * vocabulary, vocabulary, now);
+    private @Nullable FinishReason choose(Answer answer, Share share, int rows, int firstRow, long now) {
+        for (int i = 0; i < rows; i++) {
+            FinishReason reason = answer.choose(outputs, firstRow + i, now);
             generatedTokens++;
             if (reason != null) {
                 return reason;

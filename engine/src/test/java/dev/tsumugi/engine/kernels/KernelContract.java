@@ -176,6 +176,33 @@ public abstract class KernelContract {
     }
 
     @ParameterizedTest
+    @ValueSource(ints = {1, 2, 15, 16, 17, 31, 64, 1000, 49152})
+    void theLargestElementOfEachRowIsFound(int width) {
+        int rows = 8;
+        float[] x = floats(rows * width);
+        Arrays.fill(x, width, 2 * width, -3);
+        Arrays.fill(x, 2 * width, 3 * width, Float.NEGATIVE_INFINITY);
+        x[3 * width + width / 2] = Float.NaN;
+        x[4 * width + width - 1] = Float.POSITIVE_INFINITY;
+        x[5 * width] = 7;
+        x[5 * width + width - 1] = 7;
+        x[6 * width + width - 1] = 9;
+        x[7 * width + width / 3] = Float.NEGATIVE_INFINITY;
+        int[] places = new int[rows];
+        float[] leads = new float[rows];
+        int[] expectedPlaces = new int[rows];
+        float[] expectedLeads = new float[rows];
+
+        backend.kernels().largest(places, leads, backend.upload(x), rows, width);
+        reference.kernels().largest(expectedPlaces, expectedLeads, reference.upload(x), rows, width);
+
+        assertThat(places).isEqualTo(expectedPlaces);
+        assertThat(leads).isEqualTo(expectedLeads);
+        assertThat(places).startsWith(places[0], 0, -1, -1, -1, 0, width - 1);
+        assertThat(leads[1]).isEqualTo(width == 1 ? Float.POSITIVE_INFINITY : 0);
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1, 2, 15, 16, 17, 1000, 40000})
     void elementwiseOperationsAgree(int count) {
         float[] x = floats(count);

@@ -6,6 +6,7 @@ import dev.tsumugi.engine.model.KvCache;
 import dev.tsumugi.engine.model.LanguageModel;
 import dev.tsumugi.engine.model.LowRankPair;
 import dev.tsumugi.engine.model.ModelConfig;
+import dev.tsumugi.engine.model.OutputRows;
 import dev.tsumugi.engine.tensor.Shape;
 import java.util.Arrays;
 import java.util.Map;
@@ -95,7 +96,7 @@ final class RecallingModel implements LanguageModel {
     }
 
     @Override
-    public boolean forward(Batch batch, KvCache cache, float[] logits, BooleanSupplier abandoned) {
+    public boolean forward(Batch batch, KvCache cache, OutputRows outputs, BooleanSupplier abandoned) {
         beforeStep.run();
         if (abandoned.getAsBoolean()) {
             return false;
@@ -112,9 +113,14 @@ final class RecallingModel implements LanguageModel {
             for (int position = 0; position < seen.length; position++) {
                 seen[position] = memory.tokens[memory.slot(table, position)];
             }
-            int from = output * config.vocabularySize();
-            Arrays.fill(logits, from, from + config.vocabularySize(), 0);
-            logits[from + after(seen, seen.length)] = 5;
+            int next = after(seen, seen.length);
+            if (outputs.hasOnlyLargest(output)) {
+                outputs.setLargest(output, next, 5);
+                continue;
+            }
+            int from = outputs.firstLogit(output);
+            Arrays.fill(outputs.logits(), from, from + outputs.vocabulary(), 0);
+            outputs.logits()[from + next] = 5;
         }
         return true;
     }
