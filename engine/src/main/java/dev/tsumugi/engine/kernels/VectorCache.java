@@ -86,18 +86,25 @@ final class VectorCache implements PagedCache {
     void store(int layer, int block, int slot, int head, long key, long value) {
         long keyTo = keys(layer, block, head);
         long valueTo = values(layer, block, head) + (long) slot * valueStride() * storage.blockBytes();
+        if (isBFloat16()) {
+            storeBFloat16(key, keyTo + slot * (long) Short.BYTES, value, valueTo);
+            return;
+        }
+        long stride = slotStride() * Lanes.FLOAT_BYTES;
+        Lanes.copy(value, valueTo, headSize * Lanes.FLOAT_BYTES);
         for (int d = 0; d < headSize; d++) {
             float k = Lanes.getFloat(key + d * Lanes.FLOAT_BYTES);
-            float v = Lanes.getFloat(value + d * Lanes.FLOAT_BYTES);
-            long keyIndex = (long) d * slotStride() + slot;
-            if (isBFloat16()) {
-                Lanes.setShort(keyTo + keyIndex * Short.BYTES, BFloat16.bits(k));
-                Lanes.setShort(valueTo + d * (long) Short.BYTES, BFloat16.bits(v));
-            } else {
-                Lanes.setFloat(keyTo + keyIndex * Lanes.FLOAT_BYTES, k);
-                Lanes.setFloat(valueTo + d * Lanes.FLOAT_BYTES, v);
-            }
+            Lanes.setFloat(keyTo + slot * Lanes.FLOAT_BYTES + d * stride, k);
         }
+    }
+
+    /** A value's elements lie side by side and are rounded by vectors; those of a key go to their places one by one. */
+    private void storeBFloat16(long key, long keyTo, long value, long valueTo) {
+        long stride = slotStride() * (long) Short.BYTES;
+        for (int d = 0; d < headSize; d++) {
+            Lanes.setShort(keyTo + d * stride, BFloat16.bits(Lanes.getFloat(key + d * Lanes.FLOAT_BYTES)));
+        }
+        AttentionRows.round(value, valueTo, headSize);
     }
 
     @Override
