@@ -100,6 +100,50 @@ KERNEL(gather_rows, 256, float* out, const float* x, const int* rows, int width)
     }
 }
 
+/**
+ * A block a row: out[row] is the place of the row's largest element, the first of equals, and how far the next largest is below it; -1 and 0
+ * where an element is no number or the largest is not finite.
+ */
+KERNEL(row_maximum, 256, float* out, const float* x, int width) {
+    __shared__ float firsts[256];
+    __shared__ float seconds[256];
+    __shared__ int places[256];
+    const float* row = x + (size_t)blockIdx.x * width;
+    float first = -INFINITY;
+    float second = -INFINITY;
+    int place = width;
+    for (int c = threadIdx.x; c < width; c += blockDim.x) {
+        float value = row[c];
+        if (value != value) {
+            first = INFINITY;
+        } else if (value > first) {
+            second = first;
+            first = value;
+            place = c;
+        } else if (value > second) {
+            second = value;
+        }
+    }
+    firsts[threadIdx.x] = first;
+    seconds[threadIdx.x] = second;
+    places[threadIdx.x] = place;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        for (int t = 1; t < (int)blockDim.x; t++) {
+            if (firsts[t] > first || (firsts[t] == first && places[t] < place)) {
+                second = fmaxf(first, seconds[t]);
+                first = firsts[t];
+                place = places[t];
+            } else {
+                second = fmaxf(second, firsts[t]);
+            }
+        }
+        bool finite = first > -INFINITY && first < INFINITY;
+        out[2 * (size_t)blockIdx.x] = finite ? (float)place : -1.0f;
+        out[2 * (size_t)blockIdx.x + 1] = finite ? first - second : 0.0f;
+    }
+}
+
 /** A block a token. */
 template <class FORMAT>
 __device__ __forceinline__ void embed_row(float* out, const int* tokens, const Weights& table, int width) {

@@ -48,6 +48,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Precision precision;
     private final Staging staging;
     private final Scratch chunkSums;
+    private final Scratch maximums;
     private final LowRankLauncher lowRank;
     private boolean sent;
 
@@ -57,6 +58,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.precision = precision;
         staging = new Staging(device, commands::flush);
         chunkSums = new Scratch(device, commands);
+        maximums = new Scratch(device, commands);
         lowRank = new LowRankLauncher(device, commands);
     }
 
@@ -487,6 +489,29 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void largest(int[] places, float[] leads, Tensor x, int rows, int width) {
+        Sizes.requireLargest(places, leads, x, rows, width);
+        if (rows == 0) {
+            return;
+        }
+        long found = maximums.floats(2L * rows);
+        commands.launch("row_maximum", rows, 1, 1, THREADS)
+                .add(found)
+                .add(DeviceMemory.address(x))
+                .add(width)
+                .end();
+        float[] pairs = new float[2 * rows];
+        commands.flush();
+        device.download(found, pairs, pairs.length);
+        sent = false;
+        for (int r = 0; r < rows; r++) {
+            // Exact in fp32: no vocabulary has 2^24 tokens.
+            places[r] = (int) pairs[2 * r];
+            leads[r] = pairs[2 * r + 1];
+        }
+    }
+
+    @Override
     public int alikeRows() {
         return precision == Precision.FAST ? FEW_ROWS : Integer.MAX_VALUE;
     }
@@ -495,6 +520,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     public void close() {
         lowRank.close();
         chunkSums.close();
+        maximums.close();
         staging.close();
     }
 }

@@ -117,7 +117,8 @@ public final class OneDnnBackend implements Backend {
                 tellOfLimit();
                 return new OneDnnWeight(streamed, null);
             }
-            PackedMatrix packed = PackedMatrix.pack(matrix, element, descriptors, vector.team(), vector.slabs(), workers);
+            PackedMatrix packed =
+                    PackedMatrix.pack(matrix, element, descriptors, vector.team(), vector.slabs(), workers);
             packedBytes += packed.byteSize();
             return new OneDnnWeight(streamed, packed);
         } catch (RuntimeException | Error e) {
@@ -132,7 +133,8 @@ public final class OneDnnBackend implements Backend {
         long summed = matrix.shape().get(transposed ? 0 : 1);
         Element element = coarse && RotatedInt8.fits(Math.toIntExact(summed)) ? integers : floats;
         return new OneDnnWeight(
-                null, PackedMatrix.pack(matrix, transposed, element, descriptors, vector.team(), vector.slabs(), workers));
+                null,
+                PackedMatrix.pack(matrix, transposed, element, descriptors, vector.team(), vector.slabs(), workers));
     }
 
     @Override

@@ -37,7 +37,8 @@ final class PackedMatrix implements AutoCloseable {
         this.element = element;
         this.sliceRows = sliceRows;
         long scaleBytes = element == Element.INT8 ? aligned(4L * outputs) : 0;
-        memory = slabs.allocate(LongStream.of(sliceBytes).map(PackedMatrix::aligned).sum() + 2 * scaleBytes);
+        memory = slabs.allocate(
+                LongStream.of(sliceBytes).map(PackedMatrix::aligned).sum() + 2 * scaleBytes);
         MemorySegment all = memory.segment();
         scales = all.asSlice(0, scaleBytes);
         offsets = all.asSlice(scaleBytes, scaleBytes);

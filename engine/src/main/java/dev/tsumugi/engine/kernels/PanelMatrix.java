@@ -36,7 +36,8 @@ abstract sealed class PanelMatrix implements Weight permits WidenedPanels, ByteP
         } else if (QuantizedBlock.isNibble(dtype)) {
             packed = new NibblePanels(outputs, inputs, dtype, slabs);
         } else if (QuantizedBlock.reads(dtype)) {
-            packed = new BytePanels(outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype), slabs);
+            packed = new BytePanels(
+                    outputs, inputs, new QuantizedBlock(dtype).group, QuantizedBlock.hasMinimum(dtype), slabs);
         } else {
             packed = new FloatPanels(outputs, inputs, slabs);
         }

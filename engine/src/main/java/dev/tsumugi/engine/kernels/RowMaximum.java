@@ -19,8 +19,7 @@ final class RowMaximum {
      */
     private static final int ROOM = 4;
 
-    private final MethodHandle scan =
-            Separate.method(lookup(), "scan", long.class, int.class, long.class);
+    private final MethodHandle scan = Separate.method(lookup(), "scan", long.class, int.class, long.class);
 
     /** As {@link Kernels#largest} for row {@code row} at {@code x}. */
     void find(int[] places, float[] leads, int row, long x, int width, Scratch scratch) {
@@ -73,8 +72,8 @@ final class RowMaximum {
         IntVector here = place;
         IntVector magnitude = IntVector.zero(Lanes.I);
         for (int i = 0; i < count; i += Lanes.L) {
-            FloatVector value = FloatVector.fromMemorySegment(
-                    Lanes.F, Lanes.ALL, x + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
+            FloatVector value =
+                    FloatVector.fromMemorySegment(Lanes.F, Lanes.ALL, x + i * Lanes.FLOAT_BYTES, Lanes.ORDER);
             magnitude = magnitude.max(value.reinterpretAsInts().and(MAGNITUDE));
             VectorMask<Float> larger = value.compare(VectorOperators.GT, first);
             second = second.max(first.min(value));

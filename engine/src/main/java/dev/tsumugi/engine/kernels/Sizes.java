@@ -124,8 +124,8 @@ public final class Sizes {
     public static void requireLargest(int[] places, float[] leads, Tensor x, int rows, int width) {
         require("x", x, (long) rows * width);
         if (width < 1 || places.length < rows || leads.length < rows) {
-            throw new IllegalArgumentException(places.length + " places and " + leads.length + " leads do not fit "
-                    + rows + " rows of " + width);
+            throw new IllegalArgumentException(
+                    places.length + " places and " + leads.length + " leads do not fit " + rows + " rows of " + width);
         }
     }
 

@@ -335,8 +335,10 @@ final class VectorKernels implements Kernels, AutoCloseable {
     public void largest(int[] places, float[] leads, Tensor x, int rows, int width) {
         Sizes.requireLargest(places, leads, x, rows, width);
         long in = address(x);
-        team.run(rows, (row, member) ->
-                maximum.find(places, leads, row, in + row * width * Lanes.FLOAT_BYTES, width, scratch[member]));
+        team.run(
+                rows,
+                (row, member) ->
+                        maximum.find(places, leads, row, in + row * width * Lanes.FLOAT_BYTES, width, scratch[member]));
     }
 
     static long address(Tensor tensor) {

@@ -29,8 +29,7 @@ public interface LanguageModel extends AutoCloseable {
      * @param logits [R][V] row-major, R = {@code batch.outputs().length}; longer arrays are left untouched behind that
      */
     default void forward(Batch batch, KvCache cache, float[] logits) {
-        OutputRows outputs =
-                OutputRows.into(logits, batch.outputs().length, config().vocabularySize());
+        OutputRows outputs = OutputRows.into(logits, batch.outputs().length, config().vocabularySize());
         boolean unused = forward(batch, cache, outputs, () -> false);
     }
 
