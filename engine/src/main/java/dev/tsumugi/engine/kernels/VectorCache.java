@@ -104,7 +104,7 @@ final class VectorCache implements PagedCache {
         for (int d = 0; d < headSize; d++) {
             Lanes.setShort(keyTo + d * stride, BFloat16.bits(Lanes.getFloat(key + d * Lanes.FLOAT_BYTES)));
         }
-        AttentionRows.round(value, valueTo, headSize);
+        BFloat16.round(value, valueTo, headSize);
     }
 
     @Override
