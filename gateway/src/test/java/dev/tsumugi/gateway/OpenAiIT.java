@@ -1,13 +1,21 @@
 package dev.tsumugi.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
 import java.io.OutputStream;
+import java.net.Socket;
+import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Base64;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,6 +77,47 @@ class OpenAiIT {
         HttpResponse<String> response = gateway.post("/v1/completions", "{\"prompt\":\"a\",\"stream\":true}");
         assertThat(response.headers().firstValue("Content-Type").orElse("")).startsWith("text/event-stream");
         assertThat(response.body()).isEqualTo("data: {\"x\":1}\n\ndata: [DONE]\n\n");
+    }
+
+    @Test
+    void a_caller_who_leaves_before_his_whole_completion_is_there_stops_the_generator() throws Exception {
+        CompletableFuture<String> ended = new CompletableFuture<>();
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch left = new CountDownLatch(1);
+        gateway.generator.on("POST /internal/completions", exchange -> {
+            exchange.getRequestBody().readAllBytes();
+            asked.countDown();
+            try (OutputStream out = exchange.getResponseBody()) {
+                // As the generator, which says nothing before all is written.
+                assertThat(left.await(20, TimeUnit.SECONDS)).isTrue();
+                await().atMost(Duration.ofSeconds(20)).ignoreNoExceptions().until(() -> {
+                    if (exchange.getResponseCode() < 0) {
+                        exchange.sendResponseHeaders(200, 0);
+                    }
+                    out.write(' ');
+                    out.flush();
+                    return false;
+                });
+            } catch (IOException | RuntimeException e) {
+                ended.complete(e instanceof IOException ? "stopped" : e.toString());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        byte[] body = "{\"prompt\":\"a\"}".getBytes(StandardCharsets.UTF_8);
+        URI address = URI.create(gateway.url);
+        try (Socket caller = new Socket(address.getHost(), address.getPort())) {
+            caller.getOutputStream()
+                    .write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+                                    + RunningGateway.KEY + "\r\nContent-Type: application/json\r\nContent-Length: "
+                                    + body.length
+                                    + "\r\n\r\n")
+                            .getBytes(StandardCharsets.US_ASCII));
+            caller.getOutputStream().write(body);
+            assertThat(asked.await(20, TimeUnit.SECONDS)).isTrue();
+        }
+        left.countDown();
+        assertThat(ended.get(30, TimeUnit.SECONDS)).contains("stopped");
     }
 
     @Test

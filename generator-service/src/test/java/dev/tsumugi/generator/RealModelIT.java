@@ -8,6 +8,7 @@ import dev.tsumugi.contracts.api.AnswerRequest;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import dev.tsumugi.embedded.downloads.Downloads;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -72,13 +73,7 @@ class RealModelIT {
         URI uri = generator.get("/").uri();
         double before = generator.metric("tsumugi_generator_tokens_generated_total");
         try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
-            OutputStream out = socket.getOutputStream();
-            out.write(
-                    ("POST /internal/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                                    + "X-Tsumugi-Internal-Token: " + RunningGenerator.TOKEN + "\r\nContent-Length: "
-                                    + body.getBytes(StandardCharsets.UTF_8).length + "\r\n\r\n" + body)
-                            .getBytes(StandardCharsets.UTF_8));
-            out.flush();
+            send(body, socket);
             BufferedReader in =
                     new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
             int pieces = 0;
@@ -90,6 +85,31 @@ class RealModelIT {
         await().atMost(Duration.ofSeconds(20)).until(() -> generator.metric("tsumugi_generator_running") == 0);
         assertThat(generator.metric("tsumugi_generator_tokens_generated_total") - before)
                 .isLessThan(400);
+    }
+
+    @Test
+    void a_client_that_hangs_up_before_its_whole_answer_is_finished_ends_its_generation() throws Exception {
+        // Without the token that ends an answer it takes all the tokens that it may.
+        String body = """
+                {"messages": [{"role": "user", "content": "Tell a story."}], "logit_bias": {"2": -100}, "max_tokens": 4000}""";
+        URI uri = generator.get("/").uri();
+        double before = generator.metric("tsumugi_generator_tokens_generated_total");
+        try (Socket socket = new Socket(uri.getHost(), uri.getPort())) {
+            send(body, socket);
+            await().atMost(Duration.ofSeconds(20)).until(() -> generator.metric("tsumugi_generator_running") == 1);
+        }
+        await().atMost(Duration.ofSeconds(60)).until(() -> generator.metric("tsumugi_generator_running") == 0);
+        assertThat(generator.metric("tsumugi_generator_tokens_generated_total") - before)
+                .isLessThan(3000);
+    }
+
+    private static void send(String body, Socket socket) throws IOException {
+        OutputStream out = socket.getOutputStream();
+        out.write(("POST /internal/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        + "X-Tsumugi-Internal-Token: " + RunningGenerator.TOKEN + "\r\nContent-Length: "
+                        + body.getBytes(StandardCharsets.UTF_8).length + "\r\n\r\n" + body)
+                .getBytes(StandardCharsets.UTF_8));
+        out.flush();
     }
 
     private static JsonNode ask(String question, List<Hit> passages) throws Exception {

@@ -1,6 +1,7 @@
 package dev.tsumugi.platform;
 
 import dev.tsumugi.platform.web.CallerArgumentResolver;
+import dev.tsumugi.platform.web.CallersConnection;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.InternalTokenFilter;
 import dev.tsumugi.platform.web.ProblemAdvice;
@@ -36,6 +37,11 @@ public class PlatformConfiguration {
     WebServerFactoryCustomizer<TomcatServletWebServerFactory> encodedSlashes() {
         return server -> server.addConnectorCustomizers(
                 connector -> connector.setEncodedSolidusHandling(EncodedSolidusHandling.PASS_THROUGH.getValue()));
+    }
+
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> callersConnections() {
+        return server -> server.addContextValves(CallersConnection.valve());
     }
 
     @Bean

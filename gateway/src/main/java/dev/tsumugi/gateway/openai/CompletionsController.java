@@ -7,8 +7,10 @@ import dev.tsumugi.gateway.downstream.Services;
 import dev.tsumugi.gateway.errors.OpenAiError;
 import dev.tsumugi.gateway.errors.Problems;
 import dev.tsumugi.platform.web.Caller;
+import dev.tsumugi.platform.web.CallersConnection;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.ProblemException;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.List;
@@ -21,7 +23,7 @@ import org.springframework.web.bind.annotation.RestController;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Chat and text completions: the generator speaks OpenAI's bodies, the gateway passes them through. */
+/** Chat and text completions: the generator speaks OpenAI's bodies, the gateway passes them through. A caller who leaves cancels his. */
 @RestController
 class CompletionsController {
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -41,47 +43,52 @@ class CompletionsController {
     }
 
     @PostMapping(path = "/v1/chat/completions", consumes = MediaType.APPLICATION_JSON_VALUE)
-    void chat(@RequestBody JsonNode body, Caller caller, HttpServletResponse response) {
-        passThrough("/internal/chat/completions", body, caller, response);
+    void chat(@RequestBody JsonNode body, Caller caller, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        passThrough("/internal/chat/completions", body, caller, request, response);
     }
 
     @PostMapping(path = "/v1/completions", consumes = MediaType.APPLICATION_JSON_VALUE)
-    void text(@RequestBody JsonNode body, Caller caller, HttpServletResponse response) {
-        passThrough("/internal/completions", body, caller, response);
+    void text(@RequestBody JsonNode body, Caller caller, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        passThrough("/internal/completions", body, caller, request, response);
     }
 
-    private void passThrough(String path, JsonNode body, Caller caller, HttpServletResponse response) {
+    private void passThrough(
+            String path, JsonNode body, Caller caller, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         if (!body.isObject()) {
             throw Problems.badRequest("malformed-json", "The body must be a JSON object.");
         }
         try (AnswerSlots.Slot _ = slots.take()) {
-            generator.exchange(
-                    HttpMethod.POST,
-                    path,
-                    caller,
-                    headers -> {
-                        headers.setContentType(MediaType.APPLICATION_JSON);
-                        headers.setAccept(List.of(MediaType.APPLICATION_JSON, MediaType.TEXT_EVENT_STREAM));
-                    },
-                    JSON.writeValueAsBytes(body),
-                    answer -> {
-                        write(answer, response);
-                        return true;
-                    },
-                    CompletionsController::refusal);
+            if (body.path("stream").asBoolean(false)) {
+                exchange(path, body, caller, answer -> {
+                    relay.relay(answer.getBody(), response, BROKEN_OFF);
+                    return true;
+                });
+                return;
+            }
+            byte[] whole = CallersConnection.of(request)
+                    .whilePresent(() -> exchange(
+                            path, body, caller, answer -> answer.getBody().readAllBytes()));
+            response.setContentType(MediaType.APPLICATION_JSON_VALUE);
+            response.setContentLength(whole.length);
+            response.getOutputStream().write(whole);
         }
     }
 
-    private void write(ClientHttpResponse answer, HttpServletResponse response) throws IOException {
-        MediaType type = answer.getHeaders().getContentType();
-        if (type != null && type.isCompatibleWith(MediaType.TEXT_EVENT_STREAM)) {
-            relay.relay(answer.getBody(), response, BROKEN_OFF);
-            return;
-        }
-        byte[] whole = answer.getBody().readAllBytes();
-        response.setContentType(MediaType.APPLICATION_JSON_VALUE);
-        response.setContentLength(whole.length);
-        response.getOutputStream().write(whole);
+    private <T> T exchange(String path, JsonNode body, Caller caller, ServiceClient.Reader<T> reader) {
+        return generator.exchange(
+                HttpMethod.POST,
+                path,
+                caller,
+                headers -> {
+                    headers.setContentType(MediaType.APPLICATION_JSON);
+                    headers.setAccept(List.of(MediaType.APPLICATION_JSON, MediaType.TEXT_EVENT_STREAM));
+                },
+                JSON.writeValueAsBytes(body),
+                reader,
+                CompletionsController::refusal);
     }
 
     /** The generator may answer with a problem detail or with OpenAI's error; both say the same. */

@@ -10,7 +10,9 @@ import dev.tsumugi.generator.model.EventStream;
 import dev.tsumugi.generator.model.ModelHost;
 import dev.tsumugi.generator.model.ServedModel;
 import dev.tsumugi.generator.model.TokenStream;
+import dev.tsumugi.platform.web.CallersConnection;
 import dev.tsumugi.platform.web.ProblemException;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
@@ -21,6 +23,8 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
@@ -36,10 +40,11 @@ import org.springframework.web.bind.annotation.RestController;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Chat and text completions, and the list of models, as OpenAI clients expect them. A client that stops reading a stream cancels it. */
+/** Chat and text completions, and the list of models, as OpenAI clients expect them. A client who leaves cancels what it asked for. */
 @RestController
 @RequestMapping("/internal")
 class CompletionController {
+    private static final Logger log = LoggerFactory.getLogger(CompletionController.class);
     private static final Duration HEARTBEAT = Duration.ofMillis(500);
 
     private final ModelHost host;
@@ -54,10 +59,11 @@ class CompletionController {
     void chat(
             @RequestBody JsonNode body,
             @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
+            HttpServletRequest caller,
             HttpServletResponse response)
             throws IOException {
         try (ServedModel served = called(body, tenant)) {
-            answer(true, CompletionRequest.chat(body, served, host.timeout(), tenant), served, response);
+            answer(true, CompletionRequest.chat(body, served, host.timeout(), tenant), served, caller, response);
         }
     }
 
@@ -65,10 +71,11 @@ class CompletionController {
     void text(
             @RequestBody JsonNode body,
             @RequestHeader(name = InternalHeaders.TENANT, defaultValue = "") String tenant,
+            HttpServletRequest caller,
             HttpServletResponse response)
             throws IOException {
         try (ServedModel served = called(body, tenant)) {
-            answer(false, CompletionRequest.text(body, served, host.timeout(), tenant), served, response);
+            answer(false, CompletionRequest.text(body, served, host.timeout(), tenant), served, caller, response);
         }
     }
 
@@ -93,7 +100,12 @@ class CompletionController {
         return Map.of("id", name, "object", "model", "created", served.since().getEpochSecond(), "owned_by", "tsumugi");
     }
 
-    private void answer(boolean chat, CompletionRequest request, ServedModel served, HttpServletResponse response)
+    private void answer(
+            boolean chat,
+            CompletionRequest request,
+            ServedModel served,
+            HttpServletRequest caller,
+            HttpServletResponse response)
             throws IOException {
         String id =
                 (chat ? "chatcmpl-" : "cmpl-") + UUID.randomUUID().toString().replace("-", "");
@@ -109,12 +121,15 @@ class CompletionController {
             if (request.stream()) {
                 stream(chat, request, served, shape, tokens, new EventStream(response));
             } else {
-                Map<String, @Nullable Object> body = whole(request, served, shape, tokens);
+                Map<String, @Nullable Object> body = CallersConnection.of(caller)
+                        .whilePresent(tokens::close, () -> whole(request, served, shape, tokens));
                 response.setContentType(MediaType.APPLICATION_JSON_VALUE);
                 response.getOutputStream().write(json.writeValueAsBytes(body));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (CallersConnection.GoneException e) {
+            log.debug("a caller left before its completion was finished");
         }
     }
 

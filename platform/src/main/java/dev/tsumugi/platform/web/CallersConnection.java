@@ -40,10 +40,10 @@ public final class CallersConnection {
         }
     }
 
-    /** Work that ends with an {@link IOException} soon after what it reads is closed. */
+    /** Work that ends soon after it is interrupted, or what it reads is closed. */
     @FunctionalInterface
     public interface Work<T> {
-        T run() throws IOException;
+        T run() throws IOException, InterruptedException;
     }
 
     /** To be added to the server's pipeline; without it {@link #of} fails. */
@@ -65,9 +65,10 @@ public final class CallersConnection {
     }
 
     /**
-     * Runs {@code work} on a thread of its own, to be called on the request's thread after its body was read.
+     * Runs {@code work} on a thread of its own, to be called on the request's thread after its body was read. When the caller leaves, the work
+     * is interrupted.
      *
-     * @param source closed when the caller leaves, which is what ends the work
+     * @param source closed at the end, and before when the caller leaves
      * @throws GoneException when the caller left before the work was done
      * @throws IOException what the work threw
      */
@@ -97,7 +98,13 @@ public final class CallersConnection {
             throw new IOException("interrupted", e);
         } finally {
             source.close();
+            task.cancel(true);
         }
+    }
+
+    /** As {@link #whilePresent(Closeable, Work)}, for work that needs nothing closed. */
+    public <T> T whilePresent(Work<T> work) throws IOException {
+        return whilePresent(() -> {}, work);
     }
 
     /** At the end of the connection Tomcat says that one byte can be read, so that a read shows the end; a next request would be more. */
