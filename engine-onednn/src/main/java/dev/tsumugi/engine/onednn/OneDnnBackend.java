@@ -46,6 +46,7 @@ public final class OneDnnBackend implements Backend {
     private final LinearByOneDnn linear;
     private final OneDnnKernels kernels;
     private final AttentionByOneDnn attention;
+    private final PromptAttention promptAttention;
     private final TrainingKernels training;
     private final Element floats;
     private final Element integers;
@@ -78,6 +79,10 @@ public final class OneDnnBackend implements Backend {
         linear = new LinearByOneDnn(library, vector.team(), workers);
         kernels = new OneDnnKernels(vector.kernels(), linear);
         attention = new AttentionByOneDnn(library, vector.team(), workers);
+        promptAttention = new PromptAttention(library, vector.team(), workers);
+        if (floats == Element.BF16) {
+            vector.handLongRunsTo(promptAttention);
+        }
         training =
                 new OneDnnTrainingKernels(vector.trainingKernels(), kernels, floats == Element.BF16 ? attention : null);
     }
@@ -203,6 +208,7 @@ public final class OneDnnBackend implements Backend {
     public void close() {
         linear.close();
         attention.close();
+        promptAttention.close();
         for (Worker worker : workers) {
             worker.close();
         }

@@ -221,6 +221,11 @@ final class Lanes {
         MemorySegment.copy(ALL, from, ALL, to, bytes);
     }
 
+    /** As many shorts as there are floats in a vector. */
+    static void copyHalf(long from, long to) {
+        ShortVector.fromMemorySegment(HALF_S, ALL, from, ORDER).intoMemorySegment(ALL, to, ORDER);
+    }
+
     static void copy(long from, float[] to, int count) {
         MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, 0, count);
     }

@@ -1,5 +1,7 @@
 package dev.tsumugi.engine.kernels;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Attention over a paged cache in one pass with a running maximum and sum (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv
  * 2205.14135). A task is a tile of neighbouring tokens of one sequence and some of the query heads that share a key/value head; its rows read
@@ -10,6 +12,7 @@ final class VectorAttention implements AutoCloseable {
 
     private final ThreadTeam team;
     private final Scratch[] scratch;
+    private @Nullable LongRunAttention longRuns;
 
     VectorAttention(ThreadTeam team) {
         this.team = team;
@@ -17,6 +20,10 @@ final class VectorAttention implements AutoCloseable {
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
+    }
+
+    void handLongRunsTo(LongRunAttention attention) {
+        longRuns = attention;
     }
 
     void run(
@@ -28,8 +35,13 @@ final class VectorAttention implements AutoCloseable {
             int heads,
             int window,
             float scale) {
-        int[] tileStarts = plan.tileStarts(TILE_TOKENS);
-        int tiles = tileStarts.length - 1;
+        LongRunAttention others = longRuns;
+        int leastTokens = others != null && cache.isBFloat16() ? others.leastTokens(plan.blockTokens) : Integer.MAX_VALUE;
+        if (others != null && leastTokens < Integer.MAX_VALUE) {
+            runLong(others, leastTokens, out, queries, cache, layer, plan, heads, window, scale);
+        }
+        int[] tileStarts = plan.tileStarts(TILE_TOKENS, leastTokens);
+        int tiles = tileStarts.length / 2;
         int groupHeads = heads / cache.keyValueHeads();
         // Few tasks, as in decoding one sequence, would leave threads idle in the end: then every head is a task.
         boolean split = tiles * cache.keyValueHeads() < 2 * team.size();
@@ -43,8 +55,8 @@ final class VectorAttention implements AutoCloseable {
                             cache,
                             layer,
                             plan,
-                            tileStarts[tile],
-                            tileStarts[tile + 1],
+                            tileStarts[2 * tile],
+                            tileStarts[2 * tile + 1],
                             firstHead,
                             taskHeads,
                             firstHead / groupHeads,
@@ -53,6 +65,40 @@ final class VectorAttention implements AutoCloseable {
                             scratch[member])
                     .run(out, queries, scale);
         });
+    }
+
+    private static void runLong(
+            LongRunAttention attention,
+            int leastTokens,
+            long out,
+            long queries,
+            VectorCache cache,
+            int layer,
+            HostBatchPlan plan,
+            int heads,
+            int window,
+            float scale) {
+        for (int run = 0; run + 1 < plan.runStarts.length; run++) {
+            int first = plan.runStarts[run];
+            int tokens = plan.runStarts[run + 1] - first;
+            if (tokens >= leastTokens) {
+                long row = (long) first * heads * cache.headSize() * Lanes.FLOAT_BYTES;
+                int[] table = plan.blockTables[plan.sequences[first]];
+                attention.attend(new LongRunAttention.Run(
+                        out + row,
+                        queries + row,
+                        tokens,
+                        plan.positions[first],
+                        heads,
+                        cache.keyValueHeads(),
+                        cache.headSize(),
+                        window,
+                        scale,
+                        plan.blockTokens,
+                        (head, block, keys, keyStride, values) ->
+                                cache.copy(layer, table[block], head, keys, keyStride, values)));
+            }
+        }
     }
 
     @Override

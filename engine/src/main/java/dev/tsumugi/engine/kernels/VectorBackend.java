@@ -32,6 +32,11 @@ public final class VectorBackend extends HostBackend {
         return team;
     }
 
+    /** From now on attention of long runs of tokens over a cache in bfloat16 is {@code attention}'s; for backends that build on this one. */
+    public void handLongRunsTo(LongRunAttention attention) {
+        kernels.handLongRunsTo(attention);
+    }
+
     /** Where weights lie; for backends that build on this one. */
     public Slabs slabs() {
         return slabs;

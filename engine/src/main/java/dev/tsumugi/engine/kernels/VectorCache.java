@@ -82,6 +82,31 @@ final class VectorCache implements PagedCache {
         return keys(layer, block, head) + keyElements() * storage.blockBytes();
     }
 
+    /** As {@link LongRunAttention.Blocks#copy}, in bfloat16 only. */
+    void copy(int layer, int block, int head, long keysTo, long keyStride, long valuesTo) {
+        long keys = keys(layer, block, head);
+        long values = values(layer, block, head);
+        long rowBytes = blockTokens * (long) Short.BYTES;
+        if (blockTokens == Lanes.L) {
+            for (int d = 0; d < headSize; d++) {
+                Lanes.copyHalf(keys + d * rowBytes, keysTo + d * keyStride * Short.BYTES);
+            }
+        } else {
+            for (int d = 0; d < headSize; d++) {
+                long from = keys + d * (long) slotStride() * Short.BYTES;
+                Lanes.copy(from, keysTo + d * keyStride * Short.BYTES, rowBytes);
+            }
+        }
+        long valueBytes = headSize * (long) Short.BYTES;
+        if (valueStride() == headSize) {
+            Lanes.copy(values, valuesTo, blockTokens * valueBytes);
+            return;
+        }
+        for (int slot = 0; slot < blockTokens; slot++) {
+            Lanes.copy(values + slot * (long) valueStride() * Short.BYTES, valuesTo + slot * valueBytes, valueBytes);
+        }
+    }
+
     /** Writes one position of one head from fp32 [D] each. */
     void store(int layer, int block, int slot, int head, long key, long value) {
         long keyTo = keys(layer, block, head);

@@ -41,6 +41,10 @@ final class VectorKernels implements Kernels, AutoCloseable {
         lowRank = new LowRankProduct(team, scratch);
     }
 
+    void handLongRunsTo(LongRunAttention longRuns) {
+        attention.handLongRunsTo(longRuns);
+    }
+
     Precision precision() {
         return precision;
     }
