@@ -83,8 +83,7 @@ final class PromptAttention implements LongRunAttention, AutoCloseable {
         for (int block = firstBlock; block < endBlock; block++) {
             int position = block * run.blockTokens();
             long piece = keys + (long) (position / PIECE) * PIECE * d * HALF;
-            run.blocks()
-                    .copy(head, block, piece + position % PIECE * HALF, PIECE, values + (long) position * d * HALF);
+            run.blocks().copy(head, block, piece + position % PIECE * HALF, PIECE, values + (long) position * d * HALF);
         }
         // What is not yet written of the last block, and the rest of the grain, are multiplied with weights of 0.
         int written = run.positions();
@@ -147,7 +146,9 @@ final class PromptAttention implements LongRunAttention, AutoCloseable {
         }
         for (int r = 0; r < tokens * group; r++) {
             long to = run.out() + row(run, first, head, r) * FLOAT;
-            float total = MemorySegment.ofAddress(totals + r * FLOAT).reinterpret(FLOAT).get(ValueLayout.JAVA_FLOAT, 0);
+            float total = MemorySegment.ofAddress(totals + r * FLOAT)
+                    .reinterpret(FLOAT)
+                    .get(ValueLayout.JAVA_FLOAT, 0);
             AttentionRows.scale(sums + (long) r * d * FLOAT, to, d, 1 / total);
         }
     }
@@ -170,7 +171,9 @@ final class PromptAttention implements LongRunAttention, AutoCloseable {
         for (int t = 0; t < tokens; t++) {
             // The heads of a group lie side by side.
             BFloat16.round(
-                    run.queries() + row(run, first, head, t * group) * FLOAT, to + (long) t * group * d * HALF, group * d);
+                    run.queries() + row(run, first, head, t * group) * FLOAT,
+                    to + (long) t * group * d * HALF,
+                    group * d);
         }
         AttentionRows.clear(to + (long) tokens * group * d * HALF, (long) (tileRows - tokens * group) * d * HALF);
     }

@@ -56,7 +56,6 @@ class PromptAttentionTests {
         }
     }
 
-
     /** A run in front of a single token of another sequence; what the blocks held before is no number. */
     private static float[] attend(
             Backend backend,
@@ -90,8 +89,11 @@ class PromptAttentionTests {
                         floats(random, earlier * width, 1),
                         floats(random, earlier * width, 1));
             }
-            int[] positions = IntStream.range(0, tokens + 1).map(i -> i < tokens ? earlier + i : 0).toArray();
-            int[] sequences = IntStream.range(0, tokens + 1).map(i -> i < tokens ? 0 : 1).toArray();
+            int[] positions = IntStream.range(0, tokens + 1)
+                    .map(i -> i < tokens ? earlier + i : 0)
+                    .toArray();
+            int[] sequences =
+                    IntStream.range(0, tokens + 1).map(i -> i < tokens ? 0 : 1).toArray();
             BatchPlan plan = kernels.plan(
                     new int[tokens + 1], positions, sequences, tables, new int[0], blockTokens, new float[0]);
             kernels.storeKeysValues(

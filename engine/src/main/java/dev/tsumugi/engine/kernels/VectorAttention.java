@@ -36,7 +36,8 @@ final class VectorAttention implements AutoCloseable {
             int window,
             float scale) {
         LongRunAttention others = longRuns;
-        int leastTokens = others != null && cache.isBFloat16() ? others.leastTokens(plan.blockTokens) : Integer.MAX_VALUE;
+        int leastTokens =
+                others != null && cache.isBFloat16() ? others.leastTokens(plan.blockTokens) : Integer.MAX_VALUE;
         if (others != null && leastTokens < Integer.MAX_VALUE) {
             runLong(others, leastTokens, out, queries, cache, layer, plan, heads, window, scale);
         }
