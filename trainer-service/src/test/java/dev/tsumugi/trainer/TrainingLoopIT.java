@@ -24,7 +24,10 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.datasource.DriverManagerDataSource;
 import tools.jackson.databind.JsonNode;
@@ -32,10 +35,9 @@ import tools.jackson.databind.JsonNode;
 /** From examples to an adapter that answers, with a model that has learned nothing before. */
 class TrainingLoopIT {
     private static final Duration LONG = Duration.ofMinutes(3);
-    private static final Set<String> FINISHED =
-            Set.of("PROMOTED", "REJECTED", "UNCHANGED", "REFUSED", "FAILED", "CANCELLED");
+    static final Set<String> FINISHED = Set.of("PROMOTED", "REJECTED", "UNCHANGED", "REFUSED", "FAILED", "CANCELLED");
     /** A model of two layers learns one word in some seconds; its replay loss means nothing. */
-    private static final Map<String, Object> QUICK = Map.of(
+    static final Map<String, Object> QUICK = Map.of(
             "rank",
             8,
             "learningRate",
@@ -79,7 +81,10 @@ class TrainingLoopIT {
                 "tsumugi.trainer.gate.min-questions",
                 "10",
                 "tsumugi.trainer.gate.replay-margin",
-                "10"));
+                "10",
+                // Nobody listens there, which must not matter to any job.
+                "tsumugi.mlflow.url",
+                "http://127.0.0.1:1"));
         properties.putAll(more);
         return new RunningTrainer(database, folder, properties);
     }
@@ -285,6 +290,17 @@ class TrainingLoopIT {
     }
 
     @Test
+    @ExtendWith(OutputCaptureExtension.class)
+    void an_mlflow_server_that_cannot_be_reached_costs_a_job_one_line_of_the_log(CapturedOutput output)
+            throws Exception {
+        String id = startJob("untracked", Map.of());
+        assertThat(finished("untracked", id).get("state").stringValue()).isEqualTo("REFUSED");
+        String line = "Job " + id + " is not recorded in MLflow";
+        await().atMost(LONG).until(() -> output.getOut().contains(line));
+        assertThat(output.getOut()).containsOnlyOnce(line);
+    }
+
+    @Test
     void a_job_of_a_dead_trainer_is_taken_over() throws Exception {
         String tenant = "dead";
         JdbcTemplate jdbc = jdbc();
@@ -458,7 +474,7 @@ class TrainingLoopIT {
     }
 
     /** Every object has a document of its own. */
-    private static String examples(int count, String colour, String answer) {
+    static String examples(int count, String colour, String answer) {
         StringBuilder lines = new StringBuilder();
         for (int i = 0; i < count; i++) {
             lines.append(RunningTrainer.JSON.writeValueAsString(Map.of(

@@ -6,6 +6,8 @@ import dev.tsumugi.trainer.adapters.CurrentAdapters;
 import dev.tsumugi.trainer.adapters.QueryAdapters;
 import dev.tsumugi.trainer.base.BaseModel;
 import dev.tsumugi.trainer.gate.GateProperties;
+import dev.tsumugi.trainer.mlflow.MlflowProperties;
+import dev.tsumugi.trainer.mlflow.MlflowServer;
 import dev.tsumugi.trainer.replicas.Replicas;
 import dev.tsumugi.trainer.retrieval.Contexts;
 import dev.tsumugi.trainer.sets.TrainingSets;
@@ -17,7 +19,7 @@ import org.springframework.context.annotation.Configuration;
 import tools.jackson.databind.json.JsonMapper;
 
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties({TrainerProperties.class, GateProperties.class})
+@EnableConfigurationProperties({TrainerProperties.class, GateProperties.class, MlflowProperties.class})
 class JobConfiguration {
     private static final Duration SEARCH_LIMIT = Duration.ofSeconds(30);
     private static final Duration EMBED_LIMIT = Duration.ofMinutes(2);
@@ -36,6 +38,7 @@ class JobConfiguration {
             QueryAdapters queryAdapters,
             TrainerProperties properties,
             GateProperties margins,
+            MlflowProperties mlflow,
             JsonMapper json) {
         JobRunner runner = new JobRunner(
                 store,
@@ -51,6 +54,7 @@ class JobConfiguration {
                 adapters,
                 queryAdapters,
                 clients.client(properties.embedUrl().toString(), EMBED_LIMIT),
+                new JobTracking(store, mlflow.url().isBlank() ? null : new MlflowServer(mlflow.url(), json), json),
                 properties,
                 margins,
                 json);

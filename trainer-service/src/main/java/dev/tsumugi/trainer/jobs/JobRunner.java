@@ -79,6 +79,7 @@ final class JobRunner {
     private final CurrentAdapters adapters;
     private final QueryAdapters queryAdapters;
     private final RestClient embedService;
+    private final JobTracking tracking;
     private final TrainerProperties properties;
     private final GateProperties margins;
     private final JsonMapper json;
@@ -94,6 +95,7 @@ final class JobRunner {
             CurrentAdapters adapters,
             QueryAdapters queryAdapters,
             RestClient embedService,
+            JobTracking tracking,
             TrainerProperties properties,
             GateProperties margins,
             JsonMapper json) {
@@ -106,6 +108,7 @@ final class JobRunner {
         this.adapters = adapters;
         this.queryAdapters = queryAdapters;
         this.embedService = embedService;
+        this.tracking = tracking;
         this.properties = properties;
         this.margins = margins;
         this.json = json;
@@ -176,6 +179,7 @@ final class JobRunner {
     private void finish(RunningJob running, JobState state, String message) {
         if (store.finish(running.tenant(), running.id(), running.attempt(), state, message)) {
             log.info("Job {} of {}: {}. {}", running.id(), running.tenant(), state, message);
+            tracking.finished(running.tenant(), running.id());
             try {
                 FileSystemUtils.deleteRecursively(folder(running.id()));
             } catch (IOException e) {
