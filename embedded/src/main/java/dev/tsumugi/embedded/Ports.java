@@ -20,6 +20,8 @@ public final class Ports {
 
     private static final int LAST_FREE = 32_000;
 
+    private static final long LOOK_AGAIN_MILLIS = 100;
+
     private Ports() {}
 
     /** True when nobody listens on {@code port} of the loopback address. */
@@ -31,6 +33,27 @@ public final class Ports {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /**
+     * Waits until nobody listens on {@code port}.
+     *
+     * @param deadline of {@link System#nanoTime}
+     * @return false when somebody still does then, or this thread is interrupted
+     */
+    public static boolean becomesFree(int port, long deadline) {
+        while (!isFree(port)) {
+            if (System.nanoTime() - deadline >= 0) {
+                return false;
+            }
+            try {
+                Thread.sleep(LOOK_AGAIN_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The first of {@code count} neighbouring ports that are all free. */

@@ -205,6 +205,9 @@ final class LinearByOneDnn implements AutoCloseable {
 
     private void reserve(long inputBytes, long scaleBytes) {
         if (input.byteSize() < inputBytes || scales.byteSize() < scaleBytes) {
+            // Given up before more is asked for, so that a refusal leaves nothing that looks usable.
+            input = MemorySegment.NULL;
+            scales = MemorySegment.NULL;
             arena.close();
             arena = Arena.ofShared();
             input = arena.allocate(inputBytes, 64);

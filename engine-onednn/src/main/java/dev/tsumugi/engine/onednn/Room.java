@@ -13,6 +13,8 @@ final class Room implements AutoCloseable {
     /** At least {@code bytes}, valid until the next call. */
     MemorySegment of(long bytes) {
         if (segment.byteSize() < bytes) {
+            // Given up before more is asked for, so that a refusal leaves nothing that looks usable.
+            segment = MemorySegment.NULL;
             arena.close();
             arena = Arena.ofShared();
             segment = arena.allocate(bytes, PAGE);

@@ -25,10 +25,11 @@ public final class Slabs {
             return new ArenaMemory(bytes);
         }
         if (current == null || !current.hasRoom(bytes)) {
+            Slab next = new Slab();
             if (current != null) {
                 current.release();
             }
-            current = new Slab();
+            current = next;
         }
         return current.piece(bytes);
     }

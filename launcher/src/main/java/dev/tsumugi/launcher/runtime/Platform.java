@@ -26,6 +26,8 @@ import org.slf4j.LoggerFactory;
 public final class Platform implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Platform.class);
     private static final int STARTING_AT_ONCE = 3;
+    /** A broker and a database whose launcher was killed notice it at once and take a few seconds on a busy machine. */
+    private static final Duration LEFT_BEHIND_END = Duration.ofSeconds(30);
 
     private final StateFolder home;
     private final PortPlan ports;
@@ -61,7 +63,7 @@ public final class Platform implements AutoCloseable {
         Platform platform = new Platform(home, ports, environment, listener, hold);
         Runtime.getRuntime().addShutdownHook(new Thread(platform::close, "platform-close"));
         try {
-            platform.requireFreePorts();
+            platform.requireFreePorts(hold.followsKilled() ? LEFT_BEHIND_END : Duration.ZERO);
             platform.newKey = home.createAdminKey();
             platform.startAll();
             hold.ready();
@@ -85,9 +87,11 @@ public final class Platform implements AutoCloseable {
         return newKey;
     }
 
-    private void requireFreePorts() {
+    /** @param patience for what a killed platform has left, which ends by itself */
+    private void requireFreePorts(Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
         ports.all().forEach((who, port) -> {
-            if (!Ports.isFree(port)) {
+            if (!Ports.becomesFree(port, deadline)) {
                 int other = ports.gateway() < 60_000 ? ports.gateway() + 100 : PortPlan.DEFAULT_GATEWAY;
                 throw new LaunchException("Port " + port + " (" + who + ") is in use"
                         + Ports.holder(port).map(holder -> " by " + holder).orElse("")

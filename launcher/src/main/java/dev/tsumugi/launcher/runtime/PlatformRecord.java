@@ -30,11 +30,18 @@ public record PlatformRecord(long pid, Instant startedAt, int port, boolean read
         private final StateFolder home;
         private final FileChannel channel;
         private final int port;
+        private final boolean followsKilled;
 
-        private Hold(StateFolder home, FileChannel channel, int port) {
+        private Hold(StateFolder home, FileChannel channel, int port, boolean followsKilled) {
             this.home = home;
             this.channel = channel;
             this.port = port;
+            this.followsKilled = followsKilled;
+        }
+
+        /** Whether the last platform on these ports was killed: then its broker and database may still be about to end by themselves. */
+        boolean followsKilled() {
+            return followsKilled;
         }
 
         void ready() {
@@ -65,8 +72,9 @@ public record PlatformRecord(long pid, Instant startedAt, int port, boolean read
                         + " with the state folder " + home.path()
                         + ". Use it, stop it with ./tsumugi stop, or choose another TSUMUGI_HOME and TSUMUGI_PORT.");
             }
+            boolean followsKilled = read(home).filter(last -> last.port == port).isPresent();
             write(home, port, false);
-            return new Hold(home, channel, port);
+            return new Hold(home, channel, port, followsKilled);
         } catch (IOException e) {
             throw new LaunchException("Cannot write to " + home.run() + ": " + e, e);
         }

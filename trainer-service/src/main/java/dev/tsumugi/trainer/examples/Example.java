@@ -6,6 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,8 @@ public record Example(
         contexts = List.copyOf(contexts);
         documents = List.copyOf(documents);
         cited = List.copyOf(cited);
+        // Stored examples of earlier days have none.
+        origins = Objects.requireNonNullElse(origins, List.<String>of());
         origins = List.copyOf(origins);
         if (documents.size() != contexts.size()) {
             throw new IllegalArgumentException(contexts.size() + " contexts of " + documents.size() + " documents");
