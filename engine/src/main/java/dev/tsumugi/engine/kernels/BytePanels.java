@@ -62,15 +62,18 @@ final class BytePanels extends PanelMatrix {
     @Override
     void multiply(int panel, Activations x, long out, long outStride, int valid, Scratch scratch) {
         int tokens = x.rows();
-        long room = scratch.address(4 * Lanes.VECTOR_BYTES);
+        long room = scratch.address(6 * Lanes.VECTOR_BYTES);
         boolean part = valid < Lanes.PANEL;
         long stride = part ? 2 * Lanes.VECTOR_BYTES : outStride;
         try {
-            for (int t = 0; t < tokens; t += 2) {
+            for (int t = 0, count; t < tokens; t += count) {
+                count = together(tokens - t);
                 int from = t * inputs();
                 long to = part ? room : out + t * outStride;
-                int count = Math.min(2, tokens - t);
-                if (count == 2) {
+                if (count == 3) {
+                    PRODUCTS.three.invokeExact(
+                            panelAddress(panel), inputs(), group, minimums, x.floats(), from, to, stride);
+                } else if (count == 2) {
                     PRODUCTS.two.invokeExact(
                             panelAddress(panel), inputs(), group, minimums, x.floats(), from, to, stride);
                 } else {
@@ -85,21 +88,31 @@ final class BytePanels extends PanelMatrix {
         }
     }
 
+    /** How many of so many tokens share the widening of the weights next: three at most, and none alone that need not be. */
+    private static int together(int tokens) {
+        return tokens == 4 ? 2 : Math.min(3, tokens);
+    }
+
     /** The products of one panel, in methods of their own. */
     private static final class Products {
         final MethodHandle one = Separate.method(
                 lookup(), "one", long.class, int.class, int.class, boolean.class, float[].class, int.class, long.class);
-        final MethodHandle two = Separate.method(
-                lookup(),
-                "two",
-                long.class,
-                int.class,
-                int.class,
-                boolean.class,
-                float[].class,
-                int.class,
-                long.class,
-                long.class);
+        final MethodHandle two = several("two");
+        final MethodHandle three = several("three");
+
+        private static MethodHandle several(String name) {
+            return Separate.method(
+                    lookup(),
+                    name,
+                    long.class,
+                    int.class,
+                    int.class,
+                    boolean.class,
+                    float[].class,
+                    int.class,
+                    long.class,
+                    long.class);
+        }
 
         private static void one(long weights, int inputs, int group, boolean minimums, float[] x, int first, long out) {
             FloatVector low = FloatVector.zero(Lanes.F);
@@ -174,6 +187,68 @@ final class BytePanels extends PanelMatrix {
             Lanes.store(high0, out + Lanes.VECTOR_BYTES);
             Lanes.store(low1, out + outStride);
             Lanes.store(high1, out + outStride + Lanes.VECTOR_BYTES);
+        }
+
+        private static void three(
+                long weights, int inputs, int group, boolean minimums, float[] x, int first, long out, long outStride) {
+            FloatVector low0 = FloatVector.zero(Lanes.F);
+            FloatVector low1 = low0;
+            FloatVector low2 = low0;
+            FloatVector high0 = low0;
+            FloatVector high1 = low0;
+            FloatVector high2 = low0;
+            for (int k = 0; k < inputs; k += group) {
+                int from = first + k;
+                FloatVector groupLow0 = FloatVector.zero(Lanes.F);
+                FloatVector groupLow1 = groupLow0;
+                FloatVector groupLow2 = groupLow0;
+                FloatVector groupHigh0 = groupLow0;
+                FloatVector groupHigh1 = groupLow0;
+                FloatVector groupHigh2 = groupLow0;
+                for (int i = 0; i < group; i++) {
+                    FloatVector weightLow = Lanes.loadBytes(weights);
+                    FloatVector weightHigh = Lanes.loadBytes(weights + Lanes.L);
+                    weights += Lanes.PANEL;
+                    FloatVector value0 = FloatVector.broadcast(Lanes.F, x[from + i]);
+                    groupLow0 = weightLow.fma(value0, groupLow0);
+                    groupHigh0 = weightHigh.fma(value0, groupHigh0);
+                    FloatVector value1 = FloatVector.broadcast(Lanes.F, x[from + inputs + i]);
+                    groupLow1 = weightLow.fma(value1, groupLow1);
+                    groupHigh1 = weightHigh.fma(value1, groupHigh1);
+                    FloatVector value2 = FloatVector.broadcast(Lanes.F, x[from + 2 * inputs + i]);
+                    groupLow2 = weightLow.fma(value2, groupLow2);
+                    groupHigh2 = weightHigh.fma(value2, groupHigh2);
+                }
+                FloatVector scaleLow = Lanes.load(weights);
+                FloatVector scaleHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+                weights += 2 * Lanes.VECTOR_BYTES;
+                low0 = groupLow0.fma(scaleLow, low0);
+                high0 = groupHigh0.fma(scaleHigh, high0);
+                low1 = groupLow1.fma(scaleLow, low1);
+                high1 = groupHigh1.fma(scaleHigh, high1);
+                low2 = groupLow2.fma(scaleLow, low2);
+                high2 = groupHigh2.fma(scaleHigh, high2);
+                if (minimums) {
+                    FloatVector minimumLow = Lanes.load(weights);
+                    FloatVector minimumHigh = Lanes.load(weights + Lanes.VECTOR_BYTES);
+                    weights += 2 * Lanes.VECTOR_BYTES;
+                    float sum0 = sum(x, from, group);
+                    float sum1 = sum(x, from + inputs, group);
+                    float sum2 = sum(x, from + 2 * inputs, group);
+                    low0 = minimumLow.mul(sum0).add(low0);
+                    high0 = minimumHigh.mul(sum0).add(high0);
+                    low1 = minimumLow.mul(sum1).add(low1);
+                    high1 = minimumHigh.mul(sum1).add(high1);
+                    low2 = minimumLow.mul(sum2).add(low2);
+                    high2 = minimumHigh.mul(sum2).add(high2);
+                }
+            }
+            Lanes.store(low0, out);
+            Lanes.store(high0, out + Lanes.VECTOR_BYTES);
+            Lanes.store(low1, out + outStride);
+            Lanes.store(high1, out + outStride + Lanes.VECTOR_BYTES);
+            Lanes.store(low2, out + 2 * outStride);
+            Lanes.store(high2, out + 2 * outStride + Lanes.VECTOR_BYTES);
         }
 
         /** Sum of one group of activations. */

@@ -23,8 +23,10 @@ final class NibbleProduct {
             Separate.method(lookup(), "sumOne", long.class, int.class, int[].class, int.class, long.class);
     private final MethodHandle sumTwo =
             Separate.method(lookup(), "sumTwo", long.class, int.class, int[].class, int.class, int.class, long.class);
-    private final MethodHandle sumFour = Separate.method(
-            lookup(), "sumFour", long.class, int.class, int[].class, int.class, int.class, int.class, long.class);
+    private final MethodHandle sumThree =
+            Separate.method(lookup(), "sumThree", long.class, int.class, int[].class, int.class, int.class, long.class);
+    private final MethodHandle sumFour =
+            Separate.method(lookup(), "sumFour", long.class, int.class, int[].class, int.class, int.class, long.class);
     private final MethodHandle scaleByHalves = Separate.method(lookup(), "scaleByHalves", SCALE);
     private final MethodHandle scaleByFloats = Separate.method(lookup(), "scaleByFloats", SCALE);
     private final MethodHandle scaleWithMinimums = Separate.method(lookup(), "scaleWithMinimums", SCALE);
@@ -74,7 +76,8 @@ final class NibbleProduct {
         long partial = sums + TOGETHER * blocks * Lanes.VECTOR_BYTES;
         if (tokens > 2) {
             int apart = x.firstValue(first + 1) - x.firstValue(first);
-            sumFour.invokeExact(weights, blocks, x.values(), x.firstValue(first), apart, tokens - 1, sums);
+            MethodHandle sum = tokens == 4 ? sumFour : sumThree;
+            sum.invokeExact(weights, blocks, x.values(), x.firstValue(first), apart, sums);
         } else if (tokens == 2) {
             sumTwo.invokeExact(weights, blocks, x.values(), x.firstValue(first), x.firstValue(first + 1), sums);
         } else {
@@ -152,13 +155,36 @@ final class NibbleProduct {
         }
     }
 
-    /**
-     * As {@link #sumOne} for four tokens, the last of them {@code last} behind the first: of three, the third is summed twice. One column after
-     * another, because HotSpot unrolls no longer body by itself and keeps no more of it in registers.
-     */
-    private static void sumFour(long weights, int blocks, int[] x, int first, int apart, int last, long sums) {
+    /** As {@link #sumFour} for three tokens. */
+    private static void sumThree(long weights, int blocks, int[] x, int first, int apart, long sums) {
         int k = first;
-        int fourth = last * apart;
+        for (int b = 0; b < blocks; b++) {
+            ShortVector sum0 = pair(x, k);
+            ShortVector sum1 = pair(x, k + apart);
+            ShortVector sum2 = pair(x, k + 2 * apart);
+            k++;
+            for (int c = 0; c < NibblePanels.BLOCK; c++) {
+                ShortVector bits = Lanes.loadShorts(weights + (c >> 2) * Lanes.VECTOR_BYTES);
+                ShortVector weight = lowest(right(bits, 4 * (c & 3)));
+                sum0 = weight.mul(pair(x, k + c)).add(sum0);
+                sum1 = weight.mul(pair(x, k + c + apart)).add(sum1);
+                sum2 = weight.mul(pair(x, k + c + 2 * apart)).add(sum2);
+            }
+            k += NibblePanels.BLOCK;
+            Lanes.store(sum0, sums + b * Lanes.VECTOR_BYTES);
+            Lanes.store(sum1, sums + (blocks + b) * Lanes.VECTOR_BYTES);
+            Lanes.store(sum2, sums + (2 * blocks + b) * Lanes.VECTOR_BYTES);
+            weights += NibblePanels.BLOCK_BYTES;
+        }
+    }
+
+    /**
+     * As {@link #sumOne} for four tokens, whose values lie {@code apart}. One column after another, because HotSpot unrolls no longer body by
+     * itself and keeps no more of it in registers.
+     */
+    private static void sumFour(long weights, int blocks, int[] x, int first, int apart, long sums) {
+        int k = first;
+        int fourth = 3 * apart;
         for (int b = 0; b < blocks; b++) {
             ShortVector sum0 = pair(x, k);
             ShortVector sum1 = pair(x, k + apart);
