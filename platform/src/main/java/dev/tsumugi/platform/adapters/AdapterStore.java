@@ -15,6 +15,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -192,6 +193,20 @@ public final class AdapterStore {
             }
         }
         return deleted;
+    }
+
+    /** Of all adapters that are here now, but for those set aside. */
+    public List<String> digests() throws IOException {
+        List<String> digests = new ArrayList<>();
+        for (Path group : foldersIn(folder)) {
+            for (Path adapter : foldersIn(group)) {
+                String digest = adapter.getFileName().toString();
+                if (DIGEST.matcher(digest).matches()) {
+                    digests.add(digest);
+                }
+            }
+        }
+        return digests;
     }
 
     private static List<Path> foldersIn(Path folder) throws IOException {

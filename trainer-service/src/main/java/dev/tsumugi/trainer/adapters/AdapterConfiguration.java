@@ -19,17 +19,22 @@ class AdapterConfiguration {
     private static final Logger log = LoggerFactory.getLogger(AdapterConfiguration.class);
 
     @Bean
-    AdapterStore adapterStore(AdapterProperties properties) throws IOException {
-        return new AdapterStore(properties.store(), PeftAdapter::digestOf, Clock.systemUTC());
+    StoredAdapters storedAdapters(AdapterProperties properties) throws IOException {
+        Clock clock = Clock.systemUTC();
+        return new StoredAdapters(
+                new AdapterStore(properties.store(), PeftAdapter::digestOf, clock),
+                properties.s3().bucket().isBlank() ? null : new AdapterBucket(properties.s3()),
+                properties.maxSize().toBytes(),
+                clock);
     }
 
     @Bean
-    Housekeeping adapterHousekeeping(AdapterStore store, AdapterRegistry registry, AdapterProperties properties) {
+    Housekeeping adapterHousekeeping(StoredAdapters store, AdapterRegistry registry, AdapterProperties properties) {
         return new Housekeeping(store, registry, properties);
     }
 
     /** Adapters that no name needs any more. */
-    record Housekeeping(AdapterStore store, AdapterRegistry registry, AdapterProperties properties) {
+    record Housekeeping(StoredAdapters store, AdapterRegistry registry, AdapterProperties properties) {
 
         @Scheduled(fixedDelayString = "PT15M", initialDelayString = "PT5M")
         void collect() throws IOException {

@@ -17,6 +17,7 @@ import org.springframework.validation.annotation.Validated;
  * @param generatorUrls of all generators, of which one is asked whether the served model can use an adapter
  * @param maxSize of the files of one adapter together
  * @param grace how long a stored adapter is safe before a name must point to it
+ * @param s3 a bucket that all trainers share, besides the folder of each
  */
 @ConfigurationProperties("tsumugi.trainer.adapters")
 @Validated
@@ -24,4 +25,18 @@ record AdapterProperties(
         @NotNull Path store,
         @DefaultValue("http://localhost:8084") List<URI> generatorUrls,
         @DefaultValue("256MB") DataSize maxSize,
-        @DefaultValue("1h") Duration grace) {}
+        @DefaultValue("1h") Duration grace,
+        @DefaultValue S3 s3) {
+
+    /**
+     * Credentials and region are the AWS SDK's affair.
+     *
+     * @param bucket empty: there is none
+     * @param endpoint of a server other than AWS; empty: AWS
+     * @param pathStyle whether the bucket is part of the path and not of the host's name, as most other servers want it
+     */
+    record S3(
+            @DefaultValue("") String bucket,
+            @DefaultValue("") String endpoint,
+            @DefaultValue("false") boolean pathStyle) {}
+}

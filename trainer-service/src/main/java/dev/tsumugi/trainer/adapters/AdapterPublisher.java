@@ -27,26 +27,23 @@ public class AdapterPublisher {
     private static final int MAX_METRICS = 32_000;
     private static final TypeReference<Map<String, Object>> OBJECT = new TypeReference<>() {};
 
-    private final AdapterStore store;
+    private final StoredAdapters store;
     private final AdapterRegistry registry;
     private final AdapterOutbox outbox;
     private final GeneratorChecks generator;
-    private final AdapterProperties properties;
     private final JsonMapper json;
     private final Clock clock = Clock.systemUTC();
 
     AdapterPublisher(
-            AdapterStore store,
+            StoredAdapters store,
             AdapterRegistry registry,
             AdapterOutbox outbox,
             GeneratorChecks generator,
-            AdapterProperties properties,
             JsonMapper json) {
         this.store = store;
         this.registry = registry;
         this.outbox = outbox;
         this.generator = generator;
-        this.properties = properties;
         this.json = json;
     }
 
@@ -99,7 +96,7 @@ public class AdapterPublisher {
 
     private AdapterStore.Stored store(Path folder) {
         try {
-            return store.put(folder, properties.maxSize().toBytes());
+            return store.put(folder);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot store the adapter " + folder, e);
         }

@@ -15,9 +15,9 @@ import org.springframework.web.bind.annotation.RestController;
 /** Stored adapters for generators that do not share the folder. Of any tenant: the gateway has no way here. */
 @RestController
 class AdapterStoreController {
-    private final AdapterStore store;
+    private final StoredAdapters store;
 
-    AdapterStoreController(AdapterStore store) {
+    AdapterStoreController(StoredAdapters store) {
         this.store = store;
     }
 

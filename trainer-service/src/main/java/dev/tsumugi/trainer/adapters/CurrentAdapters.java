@@ -1,7 +1,6 @@
 package dev.tsumugi.trainer.adapters;
 
 import dev.tsumugi.contracts.AdapterKey;
-import dev.tsumugi.platform.adapters.AdapterStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -12,9 +11,9 @@ import org.springframework.stereotype.Component;
 @Component
 public class CurrentAdapters {
     private final AdapterRegistry registry;
-    private final AdapterStore store;
+    private final StoredAdapters store;
 
-    CurrentAdapters(AdapterRegistry registry, AdapterStore store) {
+    CurrentAdapters(AdapterRegistry registry, StoredAdapters store) {
         this.registry = registry;
         this.store = store;
     }
