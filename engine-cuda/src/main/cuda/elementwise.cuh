@@ -4,17 +4,23 @@
 
 static const int MOST_WARPS = 32;
 
-/** A block a row; out may be x. */
-KERNEL(rms_norm, 1024, float* out, const float* x, int width, const float* weight, float epsilon) {
+/**
+ * A block a row, or one of gridDim.y heads of it; out may be x.
+ *
+ * @param stride from row to row
+ * @param first element of a row that counts
+ */
+KERNEL(rms_norm, 1024, float* out, const float* x, int stride, int first, int width, const float* weight, float epsilon) {
     __shared__ float room[MOST_WARPS];
-    const float* row = x + (size_t)blockIdx.x * width;
+    size_t at = (size_t)blockIdx.x * stride + first + (size_t)blockIdx.y * width;
+    const float* row = x + at;
     float squares = 0;
     for (int c = threadIdx.x; c < width; c += blockDim.x) {
         squares = fmaf(row[c], row[c], squares);
     }
     float scale = 1.0f / sqrtf(block_sum(squares, room) / (float)width + epsilon);
     for (int c = threadIdx.x; c < width; c += blockDim.x) {
-        out[(size_t)blockIdx.x * width + c] = row[c] * scale * weight[c];
+        out[at + c] = row[c] * scale * weight[c];
     }
 }
 
@@ -45,22 +51,32 @@ __device__ __forceinline__ size_t all_threads() {
     return (size_t)gridDim.x * blockDim.x;
 }
 
+__device__ __forceinline__ float sigmoid(float x) {
+    return 1.0f / (1.0f + expf(-x));
+}
+
 KERNEL(swiglu, 256, float* out, const float* gate, const float* up, int count) {
     for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
         out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
     }
 }
 
-KERNEL(gelu_erf, 256, float* x, int count) {
+static const float ROOT_OF_HALF = 0.70710678118654752f;
+static const float ROOT_OF_TWO_BY_PI = 0.79788456080286536f;
+static const float GELU_CUBIC = 0.044715f;
+
+/** out may be x. */
+KERNEL(gelu_erf, 256, float* out, const float* x, int count) {
     for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
-        x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
+        out[i] = 0.5f * x[i] * (1.0f + erff(x[i] * ROOT_OF_HALF));
     }
 }
 
-KERNEL(gelu_tanh, 256, float* x, int count) {
+/** out may be x. */
+KERNEL(gelu_tanh, 256, float* out, const float* x, int count) {
     for (size_t i = first_element(); i < (size_t)count; i += all_threads()) {
         float v = x[i];
-        x[i] = 0.5f * v * (1.0f + tanhf(0.79788456080286536f * (v + 0.044715f * v * v * v)));
+        out[i] = 0.5f * v * (1.0f + tanhf(ROOT_OF_TWO_BY_PI * (v + GELU_CUBIC * v * v * v)));
     }
 }
 
@@ -160,4 +176,4 @@ __device__ __forceinline__ void embed_row(float* out, const int* tokens, const W
     KERNEL(embed_##name, 128, float* out, const int* tokens, WEIGHTS, int width) {         \
         embed_row<FORMAT>(out, tokens, TAKE_WEIGHTS, width);                               \
     }
-FOR_EACH_FORMAT(EMBED)
+FOR_EACH_FILE_FORMAT(EMBED)

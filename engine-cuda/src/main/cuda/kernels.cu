@@ -1,5 +1,11 @@
-// All kernels of the forward pass, one file a family; compiled into one module.
+// All kernels, one file a family; compiled into one module.
 #include "elementwise.cuh"
 #include "linear.cuh"
 #include "attention.cuh"
 #include "low_rank.cuh"
+// Training.
+#include "adamw.cuh"
+#include "causal_attention.cuh"
+#include "cross_entropy.cuh"
+#include "gradients.cuh"
+#include "product.cuh"

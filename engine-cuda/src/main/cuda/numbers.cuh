@@ -67,6 +67,21 @@ __device__ __forceinline__ float block_sum(float value, float* room) {
     return sum;
 }
 
+/** As block_sum, the largest. */
+__device__ __forceinline__ float block_max(float value, float* room) {
+    value = warp_max(value);
+    __syncthreads();
+    if (threadIdx.x % WARP == 0) {
+        room[threadIdx.x / WARP] = value;
+    }
+    __syncthreads();
+    float most = room[0];
+    for (int w = 1; w < (int)(blockDim.x / WARP); w++) {
+        most = fmaxf(most, room[w]);
+    }
+    return most;
+}
+
 // Fragments as PTX lays them out for mma.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16"): lane = 4 g + t holds
 //   a: (g, 2t), (g, 2t+1) | (g+8, ..) | (g, 2t+8 ..) | (g+8, 2t+8 ..)    of A [16][16]
 //   b: (2t, g), (2t+1, g) | (2t+8, g), (2t+9, g)                         of B [16][8]

@@ -135,6 +135,29 @@ struct Super {
     }
 };
 
+/**
+ * NF4 with double quantization (Nf4Planes in Java). Rows stand where they were quantized, so a table says where each begins.
+ *   codes   4 bits each, padded so that those of each quantized matrix begin at a multiple of 64 * 256
+ *   high    u32 [N]: first code of each row, in eights
+ *   scales  a byte of each 64 codes
+ *   supers  fp32: what the 16 codes mean, what the 256 scales mean, then factor and offset of the scales of each 64 * 256 codes
+ */
+struct BlockNf4 {
+    static __device__ __forceinline__ void load(const Weights& w, int n, int k, int K, float v[8]) {
+        size_t at = (size_t)((const u32*)w.high)[n] * 8 + k;
+        const float* values = (const float*)w.supers;
+        const float* scales = values + 16;
+        float2 nested = ((const float2*)(scales + 256))[at / (64 * 256)];
+        float scale = __fadd_rn(__fmul_rn(scales[((const u8*)w.scales)[at / 64]], nested.x), nested.y);
+        u32 q[8];
+        load_codes<0>(w, at, q);
+#pragma unroll
+        for (int j = 0; j < 8; j++) {
+            v[j] = __fmul_rn(values[q[j]], scale);
+        }
+    }
+};
+
 typedef Plain16<false> PlainF16;
 typedef Plain16<true> PlainBF16;
 typedef Block32<0, 8> BlockQ40;
@@ -148,8 +171,8 @@ typedef SuperMin<0, 32> BlockQ4K;
 typedef SuperMin<1, 32> BlockQ5K;
 typedef Super<2, 32> BlockQ6K;
 
-/** Every format with the name its kernels carry: that of the type in Java, in lower case. */
-#define FOR_EACH_FORMAT(X) \
+/** Every format of model files with the name its kernels carry: that of the type in Java, in lower case. */
+#define FOR_EACH_FILE_FORMAT(X) \
     X(f32, PlainF32)       \
     X(f16, PlainF16)       \
     X(bf16, PlainBF16)     \
@@ -163,3 +186,7 @@ typedef Super<2, 32> BlockQ6K;
     X(q4_k, BlockQ4K)      \
     X(q5_k, BlockQ5K)      \
     X(q6_k, BlockQ6K)
+
+#define FOR_EACH_FORMAT(X)  \
+    FOR_EACH_FILE_FORMAT(X) \
+    X(nf4, BlockNf4)

@@ -1,10 +1,15 @@
 // A CUDA driver without a device: the functions of libcuda.so.1 that the backend calls, over host memory and the kernels compiled for the
-// host. Every allocation stands between guards that are checked when it is freed and whenever a stream is waited for.
+// host. Every allocation stands between guards that are checked when it is freed and whenever a stream is waited for. Streams do nothing until
+// they are waited for.
 #include "kernels.cu"
 #if __has_include(<cuda.h>)
 // Where NVIDIA's header is at hand, it checks the declarations below.
 #include <cuda.h>
 #endif
+#include <climits>
+#include <deque>
+#include <functional>
+#include <set>
 #include <vector>
 
 namespace emulation {
@@ -241,14 +246,22 @@ struct Launch {
     Dim grid;
     Dim block;
     std::vector<uint64_t> parameters;
+    const char* name;
 
-    void run() {
+    /** Returns a code of the driver. */
+    int run() {
         std::vector<void*> pointers;
         for (auto& parameter : parameters) {
             pointers.push_back(&parameter);
         }
         struct Call { Kernel* kernel; void** parameters; } call{kernel, pointers.data()};
-        launch([](void* c) { ((Call*)c)->kernel->invoke(((Call*)c)->kernel->function, ((Call*)c)->parameters); }, &call, grid, block);
+        try {
+            launch([](void* c) { ((Call*)c)->kernel->invoke(((Call*)c)->kernel->function, ((Call*)c)->parameters); }, &call, grid, block);
+            return 0;
+        } catch (std::exception& e) {
+            fprintf(stderr, "emulated kernel %s: %s\n", name, e.what());
+            return 719;
+        }
     }
 };
 
@@ -268,6 +281,42 @@ static bool all_intact() {
         }
     }
     return true;
+}
+
+/**
+ * Work waits in its stream until somebody must see its result: a stream that forgets to wait for another one works on what was there before, and
+ * host memory that is written too early is read as it is then.
+ */
+struct Stream {
+    std::deque<std::function<int()>> waiting;
+    long long given = 0;
+    long long done = 0;
+};
+
+struct Event {
+    Stream* stream = nullptr;
+    long long position = 0;
+};
+
+static std::set<Stream*> streams;
+
+static int enqueue(void* stream, std::function<int()> work) {
+    ((Stream*)stream)->waiting.push_back(work);
+    ((Stream*)stream)->given++;
+    return 0;
+}
+
+/** Does what a stream was given first, up to a number of works; returns the code of the first that fails. */
+static int catch_up(Stream* stream, long long position) {
+    while (stream->done < position && !stream->waiting.empty()) {
+        std::function<int()> work = stream->waiting.front();
+        stream->waiting.pop_front();
+        stream->done++;
+        if (int code = work()) {
+            return code;
+        }
+    }
+    return 0;
 }
 
 static int fails(const char* function) {
@@ -379,6 +428,11 @@ RESULT cuMemAlloc_v2(CUdeviceptr* address, size_t size) {
 }
 
 RESULT cuMemFree_v2(CUdeviceptr address) {
+    for (Stream* stream : streams) {
+        if (int code = catch_up(stream, LLONG_MAX)) {
+            return (CUresult)code;
+        }
+    }
     auto found = allocations.find((char*)(uintptr_t)address);
     if (found == allocations.end()) {
         return (CUresult)1;
@@ -413,29 +467,59 @@ RESULT cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t size) {
     return OK;
 }
 
-RESULT cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t size, CUstream) {
-    return cuMemcpyHtoD_v2(to, from, size);
+RESULT cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t size, CUstream stream) {
+    ANSWER("cuMemcpyHtoD_v2")
+    return (CUresult)enqueue(stream, [=] { memcpy((void*)(uintptr_t)to, from, size); return 0; });
 }
 
-RESULT cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t size, CUstream) {
-    return cuMemcpyDtoH_v2(to, from, size);
+RESULT cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t size, CUstream stream) {
+    ANSWER("cuMemcpyDtoH_v2")
+    return (CUresult)enqueue(stream, [=] { memcpy(to, (const void*)(uintptr_t)from, size); return 0; });
 }
 
-RESULT cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t size, CUstream) {
-    memset((void*)(uintptr_t)to, value, size);
-    return OK;
+RESULT cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t size, CUstream stream) {
+    return (CUresult)enqueue(stream, [=] { memset((void*)(uintptr_t)to, value, size); return 0; });
 }
 
 RESULT cuStreamCreate(CUstream* stream, unsigned) {
-    *stream = (CUstream)&allocated;
+    Stream* made = new Stream();
+    streams.insert(made);
+    *stream = (CUstream)made;
     return OK;
 }
 
-RESULT cuStreamDestroy_v2(CUstream) { return OK; }
+RESULT cuStreamDestroy_v2(CUstream stream) {
+    int code = catch_up((Stream*)stream, LLONG_MAX);
+    streams.erase((Stream*)stream);
+    delete (Stream*)stream;
+    return (CUresult)code;
+}
 
-RESULT cuStreamSynchronize(CUstream) {
+RESULT cuStreamSynchronize(CUstream stream) {
     ANSWER("cuStreamSynchronize")
-    return (CUresult)(all_intact() ? 0 : 700);
+    int code = catch_up((Stream*)stream, LLONG_MAX);
+    return (CUresult)(code != 0 ? code : all_intact() ? 0 : 700);
+}
+
+RESULT cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
+    // What was recorded last counts, even if the event is recorded anew before the stream comes here.
+    Event now = *(Event*)event;
+    return (CUresult)enqueue(stream, [now] { return now.stream == nullptr ? 0 : catch_up(now.stream, now.position); });
+}
+
+RESULT cuEventCreate(CUevent* event, unsigned) {
+    *event = (CUevent) new Event();
+    return OK;
+}
+
+RESULT cuEventRecord(CUevent event, CUstream stream) {
+    *(Event*)event = Event{(Stream*)stream, ((Stream*)stream)->given};
+    return OK;
+}
+
+RESULT cuEventDestroy_v2(CUevent event) {
+    delete (Event*)event;
+    return OK;
 }
 
 RESULT cuStreamBeginCapture_v2(CUstream, CUstreamCaptureMode) {
@@ -465,17 +549,17 @@ RESULT cuGraphExecDestroy(CUgraphExec executable) {
     return OK;
 }
 
-RESULT cuGraphLaunch(CUgraphExec executable, CUstream) {
+RESULT cuGraphLaunch(CUgraphExec executable, CUstream stream) {
     graphLaunches++;
-    try {
-        for (Launch& each : *(std::vector<Launch>*)executable) {
-            each.run();
+    std::vector<Launch> launches = *(std::vector<Launch>*)executable;
+    return (CUresult)enqueue(stream, [launches]() mutable {
+        for (Launch& each : launches) {
+            if (int code = each.run()) {
+                return code;
+            }
         }
-        return OK;
-    } catch (std::exception& e) {
-        fprintf(stderr, "emulated graph: %s\n", e.what());
-        return (CUresult)719;
-    }
+        return 0;
+    });
 }
 
 RESULT cuModuleLoadData(CUmodule* module, const void* image) {
@@ -499,25 +583,20 @@ RESULT cuModuleGetFunction(CUfunction* function, CUmodule, const char* name) {
 }
 
 RESULT cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
-                      CUstream, void** parameters, void**) {
+                      CUstream stream, void** parameters, void**) {
     ANSWER("cuLaunchKernel")
     auto& entry = *(std::pair<const std::string, Kernel>*)function;
     // Slots of 8 bytes, as many as any kernel takes: the launcher's room is larger than that.
-    Launch each{&entry.second, Dim{gx, gy, gz}, Dim{bx, by, bz}, {}};
+    Launch each{&entry.second, Dim{gx, gy, gz}, Dim{bx, by, bz}, {}, nullptr};
     for (int i = 0; parameters[i] != nullptr; i++) {
         each.parameters.push_back(*(uint64_t*)parameters[i]);
     }
+    each.name = entry.first.c_str();
     if (capturing != nullptr) {
         capturing->push_back(each);
         return OK;
     }
-    try {
-        each.run();
-        return OK;
-    } catch (std::exception& e) {
-        fprintf(stderr, "emulated kernel %s: %s\n", entry.first.c_str(), e.what());
-        return (CUresult)719;
-    }
+    return (CUresult)enqueue(stream, [each]() mutable { return each.run(); });
 }
 
 RESULT cuGetErrorName(CUresult error, const char** name) {

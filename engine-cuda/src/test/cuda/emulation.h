@@ -21,7 +21,9 @@
 
 using std::max;
 using std::min;
+using std::signbit;
 
+struct alignas(8) float2 { float x, y; };
 struct float4 { float x, y, z, w; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct alignas(8) uint2 { unsigned x, y; };
@@ -142,6 +144,12 @@ inline float __shfl_xor_sync(unsigned, float value, int mask) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
     return emulation::of_bits(emulation::exchange(&bits, 1)[threadIdx.x % emulation::LANES ^ mask][0]);
+}
+
+inline float __shfl_sync(unsigned, float value, int lane) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return emulation::of_bits(emulation::exchange(&bits, 1)[lane][0]);
 }
 
 inline float __uint_as_float(unsigned bits) {

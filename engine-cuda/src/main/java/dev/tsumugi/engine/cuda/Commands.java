@@ -73,6 +73,11 @@ final class Commands implements AutoCloseable {
         return this;
     }
 
+    Commands add(double value) {
+        put(Double.doubleToRawLongBits(value));
+        return this;
+    }
+
     Commands add(float value) {
         return add(Float.floatToRawIntBits(value));
     }

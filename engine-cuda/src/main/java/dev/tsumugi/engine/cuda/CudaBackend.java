@@ -6,9 +6,11 @@ import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
 import dev.tsumugi.engine.kernels.LowRankSource;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
+import dev.tsumugi.engine.kernels.Nf4Matrix;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.Sizes;
+import dev.tsumugi.engine.kernels.TrainingKernels;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.OwnedMemory;
@@ -21,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The first NVIDIA GPU that the process sees ({@code CUDA_VISIBLE_DEVICES} chooses). Weights, cache, adapters and activations live in its memory, quantized weights
- * as they are in their files; the host sends a plan of each batch and fetches logits.
+ * as they are in their files; the host sends a plan of each batch and fetches logits. It trains too.
  */
 public final class CudaBackend implements Backend {
     public static final String NAME = "cuda";
@@ -29,11 +31,13 @@ public final class CudaBackend implements Backend {
     private final Device device;
     private final Commands commands;
     private final CudaKernels kernels;
+    private final CudaTrainingKernels training;
 
     CudaBackend(Device device, Precision precision) {
         this.device = device;
         commands = new Commands(device);
         kernels = new CudaKernels(device, commands, precision);
+        training = new CudaTrainingKernels(device, commands, kernels);
     }
 
     @Override
@@ -68,13 +72,44 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void write(Tensor tensor, float[] values) {
+        Sizes.require("tensor", tensor, values.length);
+        commands.flush();
+        device.enter();
+        device.synchronize();
+        try (Arena arena = Arena.ofConfined()) {
+            device.upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, values), DeviceMemory.address(tensor));
+        }
+    }
+
+    @Override
     public EmbeddingTable prepareTable(Tensor table) {
-        return new DeviceMatrix(device, table, commands::flush);
+        return DeviceMatrix.of(device, table, commands::flush);
     }
 
     @Override
     public Weight prepare(Tensor matrix) {
-        return new DeviceMatrix(device, matrix, commands::flush);
+        return DeviceMatrix.of(device, matrix, commands::flush);
+    }
+
+    @Override
+    public @Nullable Weight prepareNf4(Nf4Matrix matrix) {
+        return matrix.inputs() % Nf4Planes.TOGETHER == 0 ? DeviceMatrix.of(device, matrix, commands::flush) : null;
+    }
+
+    @Override
+    public Weight turned(Weight weight) {
+        return new TurnedMatrix(CudaKernels.own(weight));
+    }
+
+    @Override
+    public double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarse, boolean feedForward) {
+        return nf4 ? Nf4Planes.bytesPerWeight() : (double) stored.blockBytes() / stored.blockElements();
+    }
+
+    @Override
+    public TrainingKernels trainingKernels() {
+        return training;
     }
 
     @Override
@@ -99,6 +134,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void close() {
+        training.close();
         kernels.close();
         commands.close();
         device.close();
@@ -116,8 +152,9 @@ public final class CudaBackend implements Backend {
             return 100;
         }
 
+        /** Not before it was measured on a GPU, and not on the one that a generator of the same machine has taken. */
         @Override
-        public boolean trains() {
+        public boolean trainsUnasked() {
             return false;
         }
 

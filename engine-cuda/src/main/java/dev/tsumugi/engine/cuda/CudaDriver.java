@@ -48,6 +48,10 @@ final class CudaDriver {
     final MethodHandle streamCreate;
     final MethodHandle streamDestroy;
     final MethodHandle streamSynchronize;
+    final MethodHandle streamWaitEvent;
+    final MethodHandle eventCreate;
+    final MethodHandle eventRecord;
+    final MethodHandle eventDestroy;
     final MethodHandle captureBegin;
     final MethodHandle captureEnd;
     final MethodHandle graphInstantiate;
@@ -85,6 +89,10 @@ final class CudaDriver {
         streamCreate = handle("cuStreamCreate", ADDRESS, JAVA_INT);
         streamDestroy = handle("cuStreamDestroy_v2", JAVA_LONG);
         streamSynchronize = handle("cuStreamSynchronize", JAVA_LONG);
+        streamWaitEvent = handle("cuStreamWaitEvent", JAVA_LONG, JAVA_LONG, JAVA_INT);
+        eventCreate = handle("cuEventCreate", ADDRESS, JAVA_INT);
+        eventRecord = handle("cuEventRecord", JAVA_LONG, JAVA_LONG);
+        eventDestroy = handle("cuEventDestroy_v2", JAVA_LONG);
         captureBegin = handle("cuStreamBeginCapture_v2", JAVA_LONG, JAVA_INT);
         captureEnd = handle("cuStreamEndCapture", JAVA_LONG, ADDRESS);
         graphInstantiate = handle("cuGraphInstantiateWithFlags", ADDRESS, JAVA_LONG, JAVA_LONG);

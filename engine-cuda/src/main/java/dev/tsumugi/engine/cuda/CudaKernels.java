@@ -26,6 +26,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     /** As in linear.cuh. */
     private static final int OUTPUTS_A_BLOCK = 8;
 
+    private static final int TURNED_OUTPUTS_A_BLOCK = 256;
     private static final int TILE = 128;
     /** As in attention.cuh. */
     private static final int TILE_TOKENS = 64;
@@ -183,7 +184,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     /** Launches with a thread for each of {@code count} elements, or a few for each thread where there are many. */
-    private Commands overElements(String kernel, long count) {
+    Commands overElements(String kernel, long count) {
         long blocks = Math.min(Math.ceilDiv(count, THREADS), (long) WAVES * device.processors());
         return commands.launch(kernel, Math.max(1, blocks), 1, 1, THREADS);
     }
@@ -201,14 +202,14 @@ final class CudaKernels implements Kernels, AutoCloseable {
         if (p.tokens() == 0) {
             return;
         }
-        Commands launch = commands.launch("embed_" + matrix.format().kernelSuffix(), p.tokens(), 1, 1, SMALL_BLOCK)
+        Commands launch = commands.launch("embed_" + matrix.kernelSuffix(), p.tokens(), 1, 1, SMALL_BLOCK)
                 .add(DeviceMemory.address(out))
                 .add(p.tokenIds());
         matrix.addTo(launch).add(matrix.width()).end();
     }
 
     /** Threads of a block that walks over a row. */
-    private static int rowThreads(int width) {
+    static int rowThreads(int width) {
         return Math.clamp(width + WARP - 1 & -WARP, WARP, MOST_THREADS);
     }
 
@@ -218,9 +219,25 @@ final class CudaKernels implements Kernels, AutoCloseable {
         if (rows == 0) {
             return;
         }
-        commands.launch("rms_norm", rows, 1, 1, rowThreads(width))
+        rmsNorm(out, x, rows, width, 0, 1, width, weight, epsilon);
+    }
+
+    /** Of some heads of each row. */
+    void rmsNorm(
+            Tensor out,
+            Tensor x,
+            int rows,
+            int stride,
+            int firstHead,
+            int heads,
+            int width,
+            Tensor weight,
+            float epsilon) {
+        commands.launch("rms_norm", rows, heads, 1, rowThreads(width))
                 .add(DeviceMemory.address(out))
                 .add(DeviceMemory.address(x))
+                .add(stride)
+                .add(firstHead * width)
                 .add(width)
                 .add(DeviceMemory.address(weight))
                 .add(epsilon)
@@ -246,26 +263,23 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void linear(Tensor out, Tensor x, int rows, Weight weight, @Nullable Tensor bias) {
-        if (!(weight instanceof DeviceMatrix matrix)) {
-            throw new IllegalArgumentException("the weight is of another backend");
-        }
         Sizes.requireLinear(out, x, rows, weight, bias);
         if (rows == 0) {
             return;
         }
-        String format = matrix.format().kernelSuffix();
+        boolean tiles = precision == Precision.FAST && rows > FEW_ROWS;
+        if (weight instanceof TurnedMatrix turned) {
+            turnedLinear(out, x, rows, turned.matrix(), bias, tiles);
+            return;
+        }
+        DeviceMatrix matrix = own(weight);
         Commands launch;
-        if (precision == Precision.FAST && rows > FEW_ROWS) {
-            launch = commands.launch(
-                    "linear_tiles_" + format,
-                    Math.ceilDiv(matrix.outputs(), TILE),
-                    Math.ceilDiv(rows, TILE),
-                    1,
-                    THREADS);
+        if (tiles) {
+            launch = tiles("linear_tiles_", matrix, weight, rows);
         } else {
             int together = rows == 1 ? 1 : rows <= 4 ? 4 : FEW_ROWS;
             launch = commands.launch(
-                    "linear_rows_" + format + "_" + together,
+                    "linear_rows_" + matrix.kernelSuffix() + "_" + together,
                     Math.ceilDiv(matrix.outputs(), OUTPUTS_A_BLOCK),
                     Math.ceilDiv(rows, together),
                     1,
@@ -278,6 +292,39 @@ final class CudaKernels implements Kernels, AutoCloseable {
                 .add(matrix.outputs())
                 .add(matrix.inputs())
                 .end();
+    }
+
+    private Commands tiles(String kernel, DeviceMatrix matrix, Weight weight, int rows) {
+        int across = Math.ceilDiv(weight.outputs(), TILE);
+        return commands.launch(kernel + matrix.kernelSuffix(), across, Math.ceilDiv(rows, TILE), 1, THREADS);
+    }
+
+    private void turnedLinear(
+            Tensor out, Tensor x, int rows, DeviceMatrix matrix, @Nullable Tensor bias, boolean tiles) {
+        if (bias != null) {
+            throw new IllegalArgumentException("a gradient has no bias");
+        }
+        Commands launch = tiles
+                ? tiles("linear_turned_tiles_", matrix, new TurnedMatrix(matrix), rows)
+                : commands.launch(
+                        "linear_turned_rows_" + matrix.kernelSuffix(),
+                        Math.ceilDiv(matrix.inputs(), TURNED_OUTPUTS_A_BLOCK),
+                        Math.ceilDiv(rows, FEW_ROWS),
+                        1,
+                        SMALL_BLOCK);
+        launch.add(DeviceMemory.address(out)).add(DeviceMemory.address(x));
+        matrix.addTo(launch)
+                .add(rows)
+                .add(matrix.outputs())
+                .add(matrix.inputs())
+                .end();
+    }
+
+    static DeviceMatrix own(Weight weight) {
+        if (weight instanceof DeviceMatrix matrix) {
+            return matrix;
+        }
+        throw new IllegalArgumentException("the weight is of another backend");
     }
 
     @Override
@@ -453,13 +500,21 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public void geluErf(Tensor x, int count) {
         Sizes.require("x", x, count);
-        overElements("gelu_erf", count).add(DeviceMemory.address(x)).add(count).end();
+        gelu("gelu_erf", x, x, count);
     }
 
     @Override
     public void geluTanh(Tensor x, int count) {
         Sizes.require("x", x, count);
-        overElements("gelu_tanh", count).add(DeviceMemory.address(x)).add(count).end();
+        gelu("gelu_tanh", x, x, count);
+    }
+
+    void gelu(String kernel, Tensor out, Tensor x, int count) {
+        overElements(kernel, count)
+                .add(DeviceMemory.address(out))
+                .add(DeviceMemory.address(x))
+                .add(count)
+                .end();
     }
 
     @Override

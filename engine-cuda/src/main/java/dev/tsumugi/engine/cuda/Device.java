@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -25,6 +24,8 @@ final class Device implements AutoCloseable {
     private static final int PROCESSORS = 16;
     /** {@code CU_STREAM_NON_BLOCKING}: copies of other threads must not wait for kernels. */
     private static final int NON_BLOCKING = 1;
+    /** {@code CU_EVENT_DISABLE_TIMING}. */
+    private static final int NO_TIMING = 2;
     /** {@code CU_STREAM_CAPTURE_MODE_RELAXED}: other threads may allocate meanwhile. */
     private static final int RELAXED = 2;
     /** First generation with bfloat16 in its tensor cores (Ampere). */
@@ -183,21 +184,20 @@ final class Device implements AutoCloseable {
 
     /** Waits for the stream and copies to the host. */
     void download(long from, float[] to, int count) {
+        download(from, MemorySegment.ofArray(to).asSlice(0, (long) count * Float.BYTES));
+    }
+
+    /** As {@link #download(long, float[], int)}. */
+    void download(long from, MemorySegment to) {
         enter();
-        int room = (int) (STAGING_BYTES / Float.BYTES);
-        for (int at = 0; at < count; at += room) {
-            int part = Math.min(room, count - at);
-            driver.call(
-                    "cuMemcpyDtoHAsync",
-                    driver.copyToHostAsync,
-                    staging,
-                    from + (long) at * Float.BYTES,
-                    (long) part * Float.BYTES,
-                    stream);
+        long bytes = to.byteSize();
+        for (long at = 0; at < bytes; at += STAGING_BYTES) {
+            long part = Math.min(STAGING_BYTES, bytes - at);
+            driver.call("cuMemcpyDtoHAsync", driver.copyToHostAsync, staging, from + at, part, stream);
             synchronize();
-            MemorySegment.copy(staging, ValueLayout.JAVA_FLOAT, 0, to, at, part);
+            MemorySegment.copy(staging, 0, to, at, part);
         }
-        if (count == 0) {
+        if (bytes == 0) {
             synchronize();
         }
     }
@@ -205,6 +205,58 @@ final class Device implements AutoCloseable {
     /** Waits until the stream has done all it was given. */
     void synchronize() {
         driver.call("cuStreamSynchronize", driver.streamSynchronize, stream);
+    }
+
+    /** The stream in which kernels run. */
+    long stream() {
+        return stream;
+    }
+
+    /** A stream beside {@link #stream}, to be freed by {@link #freeStream}. */
+    long newStream() {
+        enter();
+        return driver.handle("cuStreamCreate", driver.streamCreate, NON_BLOCKING);
+    }
+
+    void freeStream(long other) {
+        enter();
+        driver.call("cuStreamDestroy", driver.streamDestroy, other);
+    }
+
+    /** Something that happens in a stream, and that another may wait for; to be freed by {@link #freeEvent}. */
+    long newEvent() {
+        enter();
+        return driver.handle("cuEventCreate", driver.eventCreate, NO_TIMING);
+    }
+
+    void freeEvent(long event) {
+        enter();
+        driver.call("cuEventDestroy", driver.eventDestroy, event);
+    }
+
+    /** The event happens when {@code in} has done all it was given until now. */
+    void record(long event, long in) {
+        driver.call("cuEventRecord", driver.eventRecord, event, in);
+    }
+
+    /** {@code in} goes on when the event has happened; at once when it was never recorded. */
+    void await(long event, long in) {
+        driver.call("cuStreamWaitEvent", driver.streamWaitEvent, in, event, 0);
+    }
+
+    /** Copies from pinned memory in a stream. */
+    void copyIn(MemorySegment from, long to, long in) {
+        driver.call("cuMemcpyHtoDAsync", driver.copyToDeviceAsync, to, from, from.byteSize(), in);
+    }
+
+    /** Copies to pinned memory in a stream. */
+    void copyOut(long from, MemorySegment to, long in) {
+        driver.call("cuMemcpyDtoHAsync", driver.copyToHostAsync, to, from, to.byteSize(), in);
+    }
+
+    /** Waits until another stream has done all it was given. */
+    void synchronize(long other) {
+        driver.call("cuStreamSynchronize", driver.streamSynchronize, other);
     }
 
     /** Memory of this process that the device reads and writes by itself, to be freed by {@link #unpin}. */

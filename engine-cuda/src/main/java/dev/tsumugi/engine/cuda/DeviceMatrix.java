@@ -1,11 +1,13 @@
 package dev.tsumugi.engine.cuda;
 
 import dev.tsumugi.engine.kernels.EmbeddingTable;
+import dev.tsumugi.engine.kernels.Nf4Matrix;
 import dev.tsumugi.engine.kernels.Sizes;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /** A matrix [N, K] on the device in its file's own precision: weight of a linear layer, or embedding table. */
 final class DeviceMatrix implements Weight, EmbeddingTable {
@@ -14,35 +16,64 @@ final class DeviceMatrix implements Weight, EmbeddingTable {
     /** Bytes that are repacked and copied at a time. */
     private static final long STRIDE = 16 << 20;
 
-    private final DeviceFormat format;
+    private final String kernelSuffix;
     private final int outputs;
     private final int inputs;
     private final DeviceMemory memory;
     private final long[] offsets = new long[4];
 
-    /** @param matrix [N, K] in host memory */
-    DeviceMatrix(Device device, Tensor matrix, Runnable beforeFree) {
-        Sizes.requireMatrix(matrix);
-        Sizes.requireNumbers(matrix.dtype());
-        format = DeviceFormat.of(matrix.dtype());
-        outputs = (int) matrix.shape().get(0);
-        inputs = (int) matrix.shape().get(1);
-        long[] planes = format.planes(outputs, inputs);
+    private DeviceMatrix(
+            Device device, String kernelSuffix, int outputs, int inputs, long[] planes, Runnable beforeFree) {
+        this.kernelSuffix = kernelSuffix;
+        this.outputs = outputs;
+        this.inputs = inputs;
         long bytes = 0;
         for (int i = 0; i < planes.length; i++) {
             offsets[i] = bytes;
             bytes += planes[i] + ALIGNMENT - 1 & -ALIGNMENT;
         }
         memory = new DeviceMemory(device, bytes, beforeFree);
+    }
+
+    /** @param matrix [N, K] in host memory */
+    static DeviceMatrix of(Device device, Tensor matrix, Runnable beforeFree) {
+        Sizes.requireMatrix(matrix);
+        Sizes.requireNumbers(matrix.dtype());
+        DeviceFormat format = DeviceFormat.of(matrix.dtype());
+        int outputs = (int) matrix.shape().get(0);
+        int inputs = (int) matrix.shape().get(1);
+        DeviceMatrix on = new DeviceMatrix(
+                device, format.kernelSuffix(), outputs, inputs, format.planes(outputs, inputs), beforeFree);
         try {
-            upload(device, matrix);
+            on.upload(device, matrix, format);
         } catch (RuntimeException | Error e) {
-            memory.close();
+            on.close();
             throw e;
+        }
+        return on;
+    }
+
+    /** @param matrix of a multiple of {@value Nf4Planes#TOGETHER} inputs */
+    static DeviceMatrix of(Device device, Nf4Matrix matrix, Runnable beforeFree) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment[] planes = Nf4Planes.of(matrix, arena);
+            long[] sizes =
+                    Arrays.stream(planes).mapToLong(MemorySegment::byteSize).toArray();
+            DeviceMatrix on = new DeviceMatrix(
+                    device, Nf4Planes.KERNEL_SUFFIX, matrix.outputs(), matrix.inputs(), sizes, beforeFree);
+            try {
+                for (int i = 0; i < planes.length; i++) {
+                    device.upload(planes[i], on.memory.address() + on.offsets[i]);
+                }
+            } catch (RuntimeException | Error e) {
+                on.close();
+                throw e;
+            }
+            return on;
         }
     }
 
-    private void upload(Device device, Tensor matrix) {
+    private void upload(Device device, Tensor matrix, DeviceFormat format) {
         long perRow = matrix.dtype().bytes(inputs);
         int step = (int) Math.clamp(STRIDE / Math.max(perRow, 1), 1, outputs);
         for (int row = 0; row < outputs; row += step) {
@@ -62,8 +93,9 @@ final class DeviceMatrix implements Weight, EmbeddingTable {
         }
     }
 
-    DeviceFormat format() {
-        return format;
+    /** As kernels are called that read it. */
+    String kernelSuffix() {
+        return kernelSuffix;
     }
 
     /** Adds the addresses of the four planes to a launch. */

@@ -14,12 +14,13 @@ import org.junit.jupiter.api.Test;
 class CudaProviderTests {
 
     @Test
-    void autoAsksItFirstAndTrainingNever() {
+    void autoServesWithItFirstAndTrainsWithItOnlyWhenAsked() {
         BackendProvider first = Backends.providers().getFirst();
         assertThat(first.name()).isEqualTo(CudaBackend.NAME);
-        assertThat(first.trains()).isFalse();
-        assertThatThrownBy(() -> Backends.openForTraining(CudaBackend.NAME, 1, Precision.FAST))
-                .hasMessageContaining("cuda cannot train");
+        assertThat(first.trains()).isTrue();
+        try (Backend backend = Backends.openForTraining(Backends.AUTO, 1, Precision.FAST)) {
+            assertThat(backend.name()).isNotEqualTo(CudaBackend.NAME);
+        }
     }
 
     @Test

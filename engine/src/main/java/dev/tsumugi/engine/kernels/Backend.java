@@ -4,6 +4,8 @@ import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +43,16 @@ public interface Backend extends AutoCloseable {
      * @throws IllegalArgumentException when either side is shorter
      */
     void download(Tensor tensor, float[] values, int count);
+
+    /**
+     * Copies host values over the first elements of an F32 tensor, after all earlier operations are done.
+     *
+     * @throws IllegalArgumentException when the tensor is shorter
+     */
+    default void write(Tensor tensor, float[] values) {
+        Sizes.require("tensor", tensor, values.length);
+        MemorySegment.copy(values, 0, tensor.segment(), ValueLayout.JAVA_FLOAT_UNALIGNED, 0, values.length);
+    }
 
     /**
      * Brings an embedding table within reach of {@link Kernels#embed}, in its own type. On the CPU this is the tensor itself, so the file must
@@ -87,6 +99,37 @@ public interface Backend extends AutoCloseable {
     /** Bytes that {@link #prepareForTraining} takes for each number of a matrix, about. */
     default double trainingBytesPerWeight(boolean coarse) {
         return 4;
+    }
+
+    /**
+     * Packs a matrix in NF4 for products that read its codes.
+     *
+     * @return null where this backend rather computes with what the codes stand for: {@link Nf4Matrix#dequantize} and {@link
+     *     #prepareForTraining}
+     */
+    default @Nullable Weight prepareNf4(Nf4Matrix matrix) {
+        return null;
+    }
+
+    /**
+     * A packed weight the other way round, for the gradient by a layer's input, without memory of its own; it is closed first.
+     *
+     * @return null where {@link #prepareForTraining} is to pack the transpose instead
+     */
+    default @Nullable Weight turned(Weight weight) {
+        return null;
+    }
+
+    /**
+     * Bytes that a frozen matrix takes for each of its numbers, both ways round, about.
+     *
+     * @param stored type in the model's files
+     * @param nf4 whether it is rounded to NF4
+     * @param coarse as in {@link #prepareForTraining}, of the gradient
+     * @param feedForward whether the forward product is as coarse
+     */
+    default double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarse, boolean feedForward) {
+        return trainingBytesPerWeight(coarse && feedForward) + trainingBytesPerWeight(coarse);
     }
 
     /**

@@ -17,6 +17,11 @@ public interface BackendProvider {
         return true;
     }
 
+    /** Whether {@code auto} may train with it; otherwise it must be named. */
+    default boolean trainsUnasked() {
+        return trains();
+    }
+
     /**
      * @param threads that compute, the caller's included; at least 1
      * @throws IllegalStateException with the reason when it is not available

@@ -46,8 +46,9 @@ public final class Backends {
     }
 
     static List<BackendProvider> training(List<BackendProvider> providers, String name) {
-        List<BackendProvider> training =
-                providers.stream().filter(BackendProvider::trains).toList();
+        List<BackendProvider> training = providers.stream()
+                .filter(p -> name.equals(AUTO) ? p.trainsUnasked() : p.trains())
+                .toList();
         if (providers.stream().anyMatch(p -> p.name().equals(name) && !p.trains())) {
             throw new IllegalArgumentException(
                     "backend " + name + " cannot train; use " + AUTO + " or one of " + names(training));

@@ -133,4 +133,57 @@ public final class Sizes {
         require("x", x, (long) plan.tokens() * width);
         require("out", out, (long) plan.outputs() * width);
     }
+
+    /** @param few [rows.length, width] of {@code all} */
+    public static void requireRows(Tensor few, Tensor all, int[] rows, int width) {
+        require("rows", few, (long) rows.length * width);
+        int last = -1;
+        for (int row : rows) {
+            if (row < 0) {
+                throw new IllegalArgumentException("there is no row " + row);
+            }
+            last = Math.max(last, row);
+        }
+        require("x", all, (last + 1L) * width);
+    }
+
+    public static void requireAdamW(Tensor values, Tensor gradients, long offset, int count) {
+        if (offset < 0 || count < 0) {
+            throw new IllegalArgumentException(count + " numbers from " + offset + " on");
+        }
+        require("values", values, offset + count);
+        require("gradients", gradients, offset + count);
+    }
+
+    public static void requireTargets(Tensor logits, int[] targets, int rows, int vocabulary) {
+        require("logits", logits, (long) rows * vocabulary);
+        if (targets.length < rows) {
+            throw new IllegalArgumentException(targets.length + " targets for " + rows + " rows");
+        }
+        for (int r = 0; r < rows; r++) {
+            if (targets[r] < 0 || targets[r] >= vocabulary) {
+                throw new IllegalArgumentException(
+                        "target " + targets[r] + " is outside of a vocabulary of " + vocabulary);
+            }
+        }
+    }
+
+    /** Some heads of each row. */
+    public static void requireHeads(
+            Tensor out, Tensor x, int rows, int stride, int firstHead, int heads, int headSize) {
+        if (firstHead < 0 || heads < 0 || (firstHead + heads) * headSize > stride) {
+            throw new IllegalArgumentException("heads " + firstHead + " to " + (firstHead + heads) + " of " + headSize
+                    + " do not fit rows of " + stride);
+        }
+        require("out", out, (long) rows * stride);
+        require("x", x, (long) rows * stride);
+    }
+
+    /** Products of matrices: {@code out = a b}, as {@link TrainingKernels#product} asks. */
+    public static void requireProduct(MatrixView out, MatrixView a, MatrixView b) {
+        if (out.rows() != a.rows() || out.columns() != b.columns() || a.columns() != b.rows()) {
+            throw new IllegalArgumentException("[" + a.rows() + ", " + a.columns() + "] times [" + b.rows() + ", "
+                    + b.columns() + "] is not [" + out.rows() + ", " + out.columns() + "]");
+        }
+    }
 }

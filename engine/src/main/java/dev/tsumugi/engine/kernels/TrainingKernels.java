@@ -1,7 +1,10 @@
 package dev.tsumugi.engine.kernels;
 
 import dev.tsumugi.engine.tensor.DType;
+import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +47,80 @@ public interface TrainingKernels {
             }
         }
     }
+
+    /** {@code x[i] = 0} for the first {@code count} elements. */
+    default void clear(Tensor x, long count) {
+        Sizes.require("x", x, count);
+        x.segment().asSlice(0, 4 * count).fill((byte) 0);
+    }
+
+    /**
+     * {@code out[r] = x[rows[r]]}.
+     *
+     * @param out [R, width]
+     * @param rows [R]
+     */
+    default void gather(Tensor out, Tensor x, int[] rows, int width) {
+        Sizes.requireRows(out, x, rows, width);
+        long bytes = 4L * width;
+        for (int r = 0; r < rows.length; r++) {
+            MemorySegment.copy(x.segment(), rows[r] * bytes, out.segment(), r * bytes, bytes);
+        }
+    }
+
+    /**
+     * {@code out[rows[r]] = x[r]}; other rows stay.
+     *
+     * @param x [R, width]
+     * @param rows [R], each once
+     */
+    default void scatter(Tensor out, Tensor x, int[] rows, int width) {
+        Sizes.requireRows(x, out, rows, width);
+        long bytes = 4L * width;
+        for (int r = 0; r < rows.length; r++) {
+            MemorySegment.copy(x.segment(), r * bytes, out.segment(), rows[r] * bytes, bytes);
+        }
+    }
+
+    /** Sum of the squares of the first {@code count} elements, in double precision. */
+    default double sumOfSquares(Tensor x, long count) {
+        Sizes.require("x", x, count);
+        MemorySegment segment = x.segment();
+        double sum = 0;
+        for (long i = 0; i < count; i++) {
+            double value = segment.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+            sum += value * value;
+        }
+        return sum;
+    }
+
+    /** Zeroed memory of the host for an optimizer's moments, where this backend wants it of a kind of its own; null: any will do. */
+    default @Nullable OwnedMemory momentMemory(long bytes) {
+        return null;
+    }
+
+    /**
+     * AdamW over some numbers, with moments of 32 bits in memory of the host.
+     *
+     * @param offset first number, of {@code count}
+     * @param moments [2, count] F32: first, then second
+     */
+    default void adamW(Tensor values, Tensor gradients, long offset, int count, MemorySegment moments, AdamWStep step) {
+        Sizes.requireAdamW(values, gradients, offset, count);
+        HostAdamW.update(values, gradients, offset, count, moments, step);
+    }
+
+    /**
+     * As {@link #adamW}, with moments of 8 bits (arXiv 2110.02861) and the arithmetic of bitsandbytes' CUDA kernel: decay after the update, the
+     * first moment keeps its sign, and NaN and infinite gradients change nothing.
+     */
+    default void adamW8Bit(Tensor values, Tensor gradients, long offset, BlockMoments moments, AdamWStep step) {
+        Sizes.requireAdamW(values, gradients, offset, moments.count());
+        HostAdamW.update8Bit(values, gradients, offset, moments.count(), moments, step);
+    }
+
+    /** Waits until {@link #adamW} and {@link #adamW8Bit} have written the moments, which nobody reads before. */
+    default void awaitMoments() {}
 
     /** {@code out[i] = x[i] * factor}. {@code out} may be {@code x}. */
     void scale(Tensor out, Tensor x, int count, float factor);
@@ -101,7 +178,7 @@ public interface TrainingKernels {
      *
      * @param x [T, stride]
      * @param positions [T]
-     * @param cosines [positions, R/2]
+     * @param cosines [positions, R/2]; like sines never changed afterwards, as a backend may keep a copy
      * @param sines [positions, R/2]
      * @param pairs R/2
      * @param backward turns back, which is the gradient

@@ -61,10 +61,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
 
     @Override
     public void product(MatrixView out, MatrixView a, MatrixView b, boolean add) {
-        if (out.rows() != a.rows() || out.columns() != b.columns() || a.columns() != b.rows()) {
-            throw new IllegalArgumentException("[" + a.rows() + ", " + a.columns() + "] times [" + b.rows() + ", "
-                    + b.columns() + "] is not [" + out.rows() + ", " + out.columns() + "]");
-        }
+        Sizes.requireProduct(out, a, b);
         boolean turned = b.columnStride() != 1;
         if (out.columnStride() != 1 || turned && (b.rowStride() != 1 || a.columnStride() != 1)) {
             throw new IllegalArgumentException(
@@ -243,7 +240,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
             int headSize,
             Tensor weight,
             float epsilon) {
-        requireHeads(out, x, rows, stride, firstHead, heads, headSize);
+        Sizes.requireHeads(out, x, rows, stride, firstHead, heads, headSize);
         Sizes.require("weight", weight, headSize);
         long o = VectorKernels.address(out);
         long in = VectorKernels.address(x);
@@ -269,7 +266,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
             int headSize,
             Tensor weight,
             float epsilon) {
-        requireHeads(dX, x, rows, stride, firstHead, heads, headSize);
+        Sizes.requireHeads(dX, x, rows, stride, firstHead, heads, headSize);
         Sizes.require("weight", weight, headSize);
         long to = VectorKernels.address(dX);
         long in = VectorKernels.address(x);
@@ -284,16 +281,6 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
         });
     }
 
-    private static void requireHeads(
-            Tensor out, Tensor x, int rows, int stride, int firstHead, int heads, int headSize) {
-        if (firstHead < 0 || heads < 0 || (firstHead + heads) * headSize > stride) {
-            throw new IllegalArgumentException("heads " + firstHead + " to " + (firstHead + heads) + " of " + headSize
-                    + " do not fit rows of " + stride);
-        }
-        Sizes.require("out", out, (long) rows * stride);
-        Sizes.require("x", x, (long) rows * stride);
-    }
-
     @Override
     public void rope(
             Tensor x,
@@ -305,7 +292,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
             float[] sines,
             int pairs,
             boolean backward) {
-        requireHeads(x, x, positions.length, stride, 0, heads, headSize);
+        Sizes.requireHeads(x, x, positions.length, stride, 0, heads, headSize);
         if (2 * pairs > headSize) {
             throw new IllegalArgumentException(2 * pairs + " rotary dimensions do not fit heads of " + headSize);
         }
@@ -548,16 +535,7 @@ final class VectorTrainingKernels implements TrainingKernels, AutoCloseable {
     @Override
     public double crossEntropy(
             Tensor logits, int[] targets, int rows, int vocabulary, double smoothing, float gradientScale) {
-        Sizes.require("logits", logits, (long) rows * vocabulary);
-        if (targets.length < rows) {
-            throw new IllegalArgumentException(targets.length + " targets for " + rows + " rows");
-        }
-        for (int r = 0; r < rows; r++) {
-            if (targets[r] < 0 || targets[r] >= vocabulary) {
-                throw new IllegalArgumentException(
-                        "target " + targets[r] + " is outside of a vocabulary of " + vocabulary);
-            }
-        }
+        Sizes.requireTargets(logits, targets, rows, vocabulary);
         long in = VectorKernels.address(logits);
         double[] losses = new double[rows];
         team.run(rows, (r, member) -> {

@@ -113,6 +113,11 @@ public final class Nf4 {
         return code;
     }
 
+    /** [16] what the codes mean, for a scale of 1. */
+    public static float[] codes() {
+        return CODES.clone();
+    }
+
     public float[] dequantize() {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {

@@ -167,10 +167,10 @@ final class AdaptedLinear implements AutoCloseable {
 
     @Override
     public void close() {
-        frozen.forward().close();
         if (frozen.backward() != null) {
             frozen.backward().close();
         }
+        frozen.forward().close();
         if (frozen.bias() != null) {
             ((OwnedMemory) frozen.bias().memory()).close();
         }

@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.train;
 
 import dev.tsumugi.engine.kernels.Backend;
+import dev.tsumugi.engine.kernels.Nf4Matrix;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.model.ModelFiles;
 import dev.tsumugi.engine.quant.Dequantization;
@@ -15,6 +16,7 @@ import dev.tsumugi.engine.train.TrainingSettings.BaseWeights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -50,37 +52,42 @@ final class BaseLinears {
      * @param gradientPasses whether the gradient by its input is needed
      */
     Frozen load(Group group, boolean inLayer, List<String> tensorNames, boolean gradientPasses) {
+        boolean rounded = inLayer && base == BaseWeights.NF4;
         try (Arena arena = Arena.ofShared()) {
             Tensor[] parts = new Tensor[group.modules().size()];
             boolean coarse = inLayer;
             for (int i = 0; i < parts.length; i++) {
                 Module module = group.modules().get(i);
-                Tensor stored = required(tensorNames.get(i), module.outputs(), group.inputs());
-                boolean rounded = inLayer && base == BaseWeights.NF4;
-                coarse &= rounded || stored.dtype().isQuantized();
-                parts[i] = rounded ? rounded(stored, arena) : stored;
+                parts[i] = required(tensorNames.get(i), module.outputs(), group.inputs());
+                coarse &= rounded || parts[i].dtype().isQuantized();
             }
-            Tensor matrix = gathered(group, parts, arena);
-            return new Frozen(
-                    backend.prepareForTraining(matrix, false, coarse && group.feedForward()),
-                    gradientPasses ? backend.prepareForTraining(matrix, true, coarse) : null,
-                    bias(group));
+            Nf4Matrix codes = rounded ? rounded(group, parts) : null;
+            Weight compact = codes == null ? null : backend.prepareNf4(codes);
+            if (compact != null) {
+                return new Frozen(compact, gradientPasses ? backend.turned(compact) : null, bias(group));
+            }
+            Tensor matrix = codes == null ? gathered(group, parts, arena) : codes.dequantize(arena);
+            Weight forward = backend.prepareForTraining(matrix, false, coarse && group.feedForward());
+            Weight backward = gradientPasses ? backend.turned(forward) : null;
+            if (gradientPasses && backward == null) {
+                backward = backend.prepareForTraining(matrix, true, coarse);
+            }
+            return new Frozen(forward, backward, bias(group));
         }
     }
 
-    private static Tensor rounded(Tensor matrix, Arena arena) {
-        int rows = Math.toIntExact(matrix.shape().get(0));
-        int columns = Math.toIntExact(matrix.shape().get(1));
-        float[] values = new float[Math.multiplyExact(rows, columns)];
-        for (int r = 0; r < rows; r++) {
-            Dequantization.row(matrix, r, values, r * columns);
+    private static Nf4Matrix rounded(Group group, Tensor[] parts) {
+        List<Nf4Matrix.Part> rounded = new ArrayList<>();
+        int columns = group.inputs();
+        for (int i = 0; i < parts.length; i++) {
+            Module module = group.modules().get(i);
+            float[] values = new float[Math.multiplyExact(module.outputs(), columns)];
+            for (int r = 0; r < module.outputs(); r++) {
+                Dequantization.row(parts[i], r, values, r * columns);
+            }
+            rounded.add(new Nf4Matrix.Part(Nf4.quantize(values, true), module.outputs(), module.fileOrder()));
         }
-        float[] restored = Nf4.quantize(values, true).dequantize();
-        return new Tensor(
-                DType.F32,
-                new Shape(rows, columns),
-                new HostMemory(arena.allocateFrom(ValueLayout.JAVA_FLOAT, restored)),
-                0);
+        return new Nf4Matrix(rounded, columns);
     }
 
     /** All rows in the group's order, in the type of the files where the parts share one. */

@@ -47,7 +47,7 @@ final class Checkpoint {
             out.writeUTF(FORMAT);
             out.writeUTF(fingerprint);
             progress.save(out);
-            Numbers.write(out, parameters.values().segment());
+            Numbers.write(out, parameters.read());
             optimizer.save(out);
             out.writeLong(checked.getChecksum().getValue());
             out.flush();
@@ -71,7 +71,9 @@ final class Checkpoint {
                                 + " delete it to begin anew");
             }
             Progress progress = Progress.load(in);
-            Numbers.read(in, parameters.values().segment());
+            float[] values = parameters.read();
+            Numbers.read(in, values);
+            parameters.write(values);
             optimizer.load(in);
             long sum = checked.getChecksum().getValue();
             if (in.readLong() != sum) {

@@ -13,7 +13,6 @@ import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Tensor;
 import dev.tsumugi.engine.train.DecoderShape.Group;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -306,7 +305,7 @@ final class Decoder implements AutoCloseable {
     double lossAndGradients(MicroBatch batch, double smoothing, float gradientScale, int seed) {
         forward(batch, seed);
         Tensor dX = scratch.rows(GRADIENT, batch.size(), config.hiddenSize());
-        dX.segment().asSlice(0, 4L * batch.size() * config.hiddenSize()).fill((byte) 0);
+        training.clear(dX, (long) batch.size() * config.hiddenSize());
         double loss = targets(batch, smoothing, gradientScale, seed, dX);
         AttentionShape attention = attention(batch);
         for (int i = layers.length - 1; i >= firstAdapted; i--) {
@@ -368,7 +367,7 @@ final class Decoder implements AutoCloseable {
         normalize(normed, x, t, layer.attentionNorm);
         layer.heads.forward(tape.heads, normed, t, tape.shrunk[DecoderShape.ATTENTION_IN], seed);
         if (tape.rawHeads != null) {
-            MemorySegment.copy(tape.heads.segment(), 0, tape.rawHeads.segment(), 0, 4L * t * headsWidth);
+            training.scale(tape.rawHeads, tape.heads, t * headsWidth, 1);
             headNorms(tape.heads, tape.rawHeads, t, headsWidth, layer);
         }
         rotate(tape.heads, batch, headsWidth, false);
@@ -480,20 +479,13 @@ final class Decoder implements AutoCloseable {
     private double targets(MicroBatch batch, double smoothing, float gradientScale, int seed, @Nullable Tensor dX) {
         int c = config.hiddenSize();
         int v = config.vocabularySize();
-        long rowBytes = 4L * c;
         double loss = 0;
         Tensor stream = streams[layers.length];
         for (int from = 0; from < batch.targets().length; from += chunkRows) {
             int rows = Math.min(chunkRows, batch.targets().length - from);
             Tensor picked = scratch.rows(PICKED, chunkRows, c);
-            for (int r = 0; r < rows; r++) {
-                MemorySegment.copy(
-                        stream.segment(),
-                        batch.targetRows()[from + r] * rowBytes,
-                        picked.segment(),
-                        r * rowBytes,
-                        rowBytes);
-            }
+            int[] targetRows = Arrays.copyOfRange(batch.targetRows(), from, from + rows);
+            training.gather(picked, stream, targetRows, c);
             Tensor normed = scratch.rows(NORMED, chunkRows, c);
             normalize(normed, picked, rows, finalNorm);
             Tensor logits = scratch.rows(LOGITS, chunkRows, v);
@@ -511,16 +503,9 @@ final class Decoder implements AutoCloseable {
             head.backward(passes ? dNormed : null, logits, normed, rows, shrunk, own);
             if (passes) {
                 Tensor dPicked = scratch.rows(EMBEDDED, chunkRows, c);
-                dPicked.segment().asSlice(0, rows * rowBytes).fill((byte) 0);
+                training.clear(dPicked, (long) rows * c);
                 normalizeBackward(dPicked, dNormed, picked, rows, finalNorm);
-                for (int r = 0; r < rows; r++) {
-                    MemorySegment.copy(
-                            dPicked.segment(),
-                            r * rowBytes,
-                            dX.segment(),
-                            batch.targetRows()[from + r] * rowBytes,
-                            rowBytes);
-                }
+                training.scatter(dX, dPicked, targetRows, c);
             }
         }
         return loss;

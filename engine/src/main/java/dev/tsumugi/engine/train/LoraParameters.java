@@ -46,6 +46,7 @@ final class LoraParameters implements AutoCloseable {
     record AdaptedGroup(long a, int ranks, int inputs, List<Adapted> layers) {}
 
     private final TrainingSettings settings;
+    private final Backend backend;
     private final Map<Group, AdaptedGroup> groups = new LinkedHashMap<>();
     private final List<Adapted> layers = new ArrayList<>();
     private final Tensor values;
@@ -53,6 +54,7 @@ final class LoraParameters implements AutoCloseable {
 
     LoraParameters(DecoderShape shape, TrainingSettings settings, Backend backend) {
         this.settings = settings;
+        this.backend = backend;
         long at = 0;
         for (Group group : shape.all()) {
             at = place(group, shape, at);
@@ -93,46 +95,57 @@ final class LoraParameters implements AutoCloseable {
 
     /** A's uniform within {@code 1 / sqrt(K)}, as PEFT begins; B's zero, so that the adapter changes nothing at first. */
     void initialize() {
-        values.segment().fill((byte) 0);
+        float[] numbers = new float[Math.toIntExact(count())];
         for (Adapted layer : layers) {
             Random random =
                     new Random(settings.seed() * 31 + layer.module().name().hashCode());
             double bound = 1 / Math.sqrt(layer.inputs());
-            for (long i = 0; i < (long) settings.rank() * layer.inputs(); i++) {
-                set(layer.a() + i, (float) ((2 * random.nextDouble() - 1) * bound));
+            int a = (int) layer.a();
+            for (int i = 0; i < settings.rank() * layer.inputs(); i++) {
+                numbers[a + i] = (float) ((2 * random.nextDouble() - 1) * bound);
             }
         }
-    }
-
-    private void set(long index, float value) {
-        values.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+        write(numbers);
     }
 
     /** Takes over matrices as PEFT orders them. */
     void load(Map<String, LowRankPair> pairs) {
+        float[] numbers = new float[Math.toIntExact(count())];
         for (Adapted layer : layers) {
             LowRankPair pair = pairs.get(layer.module().name());
             if (pair == null) {
                 throw new IllegalArgumentException(
                         "no matrices for " + layer.module().name());
             }
-            MemorySegment.copy(
-                    pair.a().segment(),
-                    0,
-                    values.segment(),
-                    layer.a() * Float.BYTES,
-                    pair.a().byteSize());
             int rank = settings.rank();
-            for (int n = 0; n < layer.module().outputs(); n++) {
+            MemorySegment a = pair.a().segment();
+            MemorySegment.copy(a, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, numbers, (int) layer.a(), rank * layer.inputs());
+            int outputs = layer.module().outputs();
+            for (int n = 0; n < outputs; n++) {
                 for (int r = 0; r < rank; r++) {
-                    set(
-                            layer.b() + (long) r * layer.module().outputs() + n,
-                            pair.b()
-                                    .segment()
-                                    .getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row(layer, n) * rank + r));
+                    numbers[(int) layer.b() + r * outputs + n] = pair.b()
+                            .segment()
+                            .getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, (long) row(layer, n) * rank + r);
                 }
             }
         }
+        write(numbers);
+    }
+
+    /** All values. */
+    float[] read() {
+        return read(values);
+    }
+
+    /** Overwrites all values. */
+    void write(float[] numbers) {
+        backend.write(values, numbers);
+    }
+
+    private float[] read(Tensor tensor) {
+        float[] numbers = new float[Math.toIntExact(count())];
+        backend.download(tensor, numbers, numbers.length);
+        return numbers;
     }
 
     private static int row(Adapted layer, int output) {
@@ -170,36 +183,30 @@ final class LoraParameters implements AutoCloseable {
     }
 
     void clearGradients() {
-        gradients.segment().fill((byte) 0);
+        backend.trainingKernels().clear(gradients, count());
     }
 
     /** The gradient's length, each number's square added in a fixed order. */
     double gradientNorm() {
-        MemorySegment segment = gradients.segment();
-        double sum = 0;
-        long count = count();
-        for (long i = 0; i < count; i++) {
-            double value = segment.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-            sum += value * value;
-        }
-        return Math.sqrt(sum);
+        return Math.sqrt(backend.trainingKernels().sumOfSquares(gradients, count()));
     }
 
     /** Matrices as PEFT orders them, from {@code source}: the values or their gradients. */
     Map<String, LowRankPair> pairs(Tensor source, Arena arena) {
         Map<String, LowRankPair> pairs = new LinkedHashMap<>();
+        float[] numbers = read(source);
         int rank = settings.rank();
         for (Adapted layer : layers) {
             int outputs = layer.module().outputs();
             MemorySegment a = arena.allocate((long) rank * layer.inputs() * Float.BYTES, Float.BYTES);
-            MemorySegment.copy(source.segment(), layer.a() * Float.BYTES, a, 0, a.byteSize());
+            MemorySegment.copy(numbers, (int) layer.a(), a, ValueLayout.JAVA_FLOAT, 0, rank * layer.inputs());
             MemorySegment b = arena.allocate((long) rank * outputs * Float.BYTES, Float.BYTES);
             for (int n = 0; n < outputs; n++) {
                 for (int r = 0; r < rank; r++) {
                     b.setAtIndex(
                             ValueLayout.JAVA_FLOAT,
                             (long) row(layer, n) * rank + r,
-                            source.segment().getAtIndex(ValueLayout.JAVA_FLOAT, layer.b() + (long) r * outputs + n));
+                            numbers[(int) layer.b() + r * outputs + n]);
                 }
             }
             pairs.put(

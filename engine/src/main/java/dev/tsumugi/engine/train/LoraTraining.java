@@ -76,7 +76,15 @@ public final class LoraTraining implements AutoCloseable {
     }
 
     static LoraTraining open(Path model, TrainingSettings settings, TrainingResources resources, Precision precision) {
-        Backend backend = Backends.openForTraining(resources.backend(), resources.threads(), precision);
+        return open(
+                model,
+                settings,
+                resources,
+                Backends.openForTraining(resources.backend(), resources.threads(), precision));
+    }
+
+    /** @param backend closed with the training, and when it cannot be opened */
+    static LoraTraining open(Path model, TrainingSettings settings, TrainingResources resources, Backend backend) {
         try {
             ModelFiles files = ModelStore.openPath(model);
             try {
@@ -270,8 +278,10 @@ public final class LoraTraining implements AutoCloseable {
 
     private Optimizer optimizer(Path folder) throws IOException {
         return switch (settings.optimizer()) {
-            case ADAMW -> new AdamW(Math.toIntExact(parameters.count()), settings.weightDecay());
-            case PAGED_ADAMW_8BIT -> new PagedAdamW8Bit(parameters, settings.weightDecay(), folder);
+            case ADAMW ->
+                new AdamW(Math.toIntExact(parameters.count()), settings.weightDecay(), backend.trainingKernels());
+            case PAGED_ADAMW_8BIT ->
+                new PagedAdamW8Bit(parameters, settings.weightDecay(), folder, backend.trainingKernels());
         };
     }
 

@@ -2,6 +2,7 @@ package dev.tsumugi.engine.train;
 
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.model.ModelFiles;
+import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import dev.tsumugi.engine.train.DecoderShape.Group;
 import dev.tsumugi.engine.train.DecoderShape.Module;
@@ -56,11 +57,11 @@ final class MemoryEstimate {
         for (Group group : shape.all()) {
             for (Module module : group.modules()) {
                 Tensor stored = files.tensor(module.name() + ".weight").orElse(null);
-                boolean coarse = group != shape.head()
-                        && (settings.base() == BaseWeights.NF4
-                                || stored != null && stored.dtype().isQuantized());
-                double both = backend.trainingBytesPerWeight(coarse && group.feedForward())
-                        + backend.trainingBytesPerWeight(coarse);
+                boolean inLayer = group != shape.head();
+                boolean nf4 = inLayer && settings.base() == BaseWeights.NF4;
+                DType type = stored == null ? DType.F32 : stored.dtype();
+                boolean coarse = nf4 || inLayer && type.isQuantized();
+                double both = backend.frozenBytesPerWeight(type, nf4, coarse, group.feedForward());
                 bytes += (long) (both * module.outputs() * group.inputs());
             }
         }

@@ -1,16 +1,12 @@
 package dev.tsumugi.engine.train;
 
+import dev.tsumugi.engine.tensor.Tensor;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /** Moves parameters against their gradients, and remembers how it moved them. */
 interface Optimizer extends AutoCloseable {
-    double BETA_1 = 0.9;
-    double BETA_2 = 0.999;
-    double EPSILON = 1e-8;
-
     /**
      * One step.
      *
@@ -18,7 +14,7 @@ interface Optimizer extends AutoCloseable {
      * @param gradients fp32, which count {@code gradientFactor} times
      * @param step from 1
      */
-    void step(MemorySegment values, MemorySegment gradients, double gradientFactor, int step, double learningRate);
+    void step(Tensor values, Tensor gradients, double gradientFactor, int step, double learningRate);
 
     /** Bytes of its memory. */
     long byteSize();

@@ -1,15 +1,14 @@
 package dev.tsumugi.engine.train;
 
+import dev.tsumugi.engine.tensor.Tensor;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /** Moves the scorer of passages with the adapter, and keeps both in one checkpoint. */
 record ScoringOptimizer(Optimizer adapter, PassageScorer scorer) implements Optimizer {
     @Override
-    public void step(
-            MemorySegment values, MemorySegment gradients, double gradientFactor, int step, double learningRate) {
+    public void step(Tensor values, Tensor gradients, double gradientFactor, int step, double learningRate) {
         adapter.step(values, gradients, gradientFactor, step, learningRate);
         scorer.step(step, learningRate);
     }

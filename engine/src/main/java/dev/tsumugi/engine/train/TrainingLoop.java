@@ -122,7 +122,7 @@ final class TrainingLoop {
         }
         double clip = settings.clipNorm();
         double factor = clip > 0 ? Math.min(1, clip / (norm + 1e-6)) : 1;
-        optimizer.step(parameters.values().segment(), parameters.gradients().segment(), factor, step, rate);
+        optimizer.step(parameters.values(), parameters.gradients(), factor, step, rate);
         return norm;
     }
 

@@ -3,7 +3,7 @@ package dev.tsumugi.engine.train;
 import dev.tsumugi.engine.Golden;
 import dev.tsumugi.engine.adapter.PeftAdapter;
 import dev.tsumugi.engine.files.SafetensorsFile;
-import dev.tsumugi.engine.kernels.Precision;
+import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.tensor.DType;
 import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.ValueLayout;
@@ -26,10 +26,9 @@ final class TrainingGolden {
         return SafetensorsFile.open(Golden.path(name));
     }
 
-    /** A training on the recorded adapter, in fp32 by the Vector API. */
-    static LoraTraining open(String model, String adapter, TrainingSettings settings, TrainingResources resources) {
-        LoraTraining training =
-                LoraTraining.open(model(model), settings, resources.withBackend("vector"), Precision.EXACT);
+    /** A training on the recorded adapter. */
+    static LoraTraining open(String model, String adapter, TrainingSettings settings, Backend backend) {
+        LoraTraining training = LoraTraining.open(model(model), settings, TrainingResources.defaults(), backend);
         try (PeftAdapter recorded = PeftAdapter.open(
                 Golden.path("lora/" + adapter + "/adapter_config.json").getParent())) {
             training.parameters().load(recorded.pairs());
