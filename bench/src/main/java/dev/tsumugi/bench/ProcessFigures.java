@@ -8,10 +8,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.springframework.util.FileSystemUtils;
 
 /** What only a process of its own can tell: how soon it is ready, and how much memory it takes at most. */
 final class ProcessFigures {
     private static final String READY = "engine ready after start";
+    private static final String FIRST_TOKEN = "start to first token";
     private static final String MEMORY = "peak memory, 16 streams";
 
     private final Path model;
@@ -25,59 +28,71 @@ final class ProcessFigures {
     }
 
     void run() {
-        if (!recorder.wants(READY, MEMORY)) {
+        if (!recorder.wants(READY, FIRST_TOKEN, MEMORY)) {
             return;
         }
-        double[] seconds = new double[recorder.runs()];
-        double[] peaks = new double[recorder.runs()];
-        Path archive = null;
+        Measured[] runs = new Measured[recorder.runs()];
         try {
-            archive = Files.createTempFile("tsumugi-bench-classes", ".jsa");
-            Files.delete(archive);
-            // The first start writes the archive of classes that later ones map, as the platform's does.
-            double[] unused = once(archive);
-            for (int run = 0; run < seconds.length; run++) {
-                double[] measured = once(archive);
-                seconds[run] = measured[0];
-                peaks[run] = measured[1];
+            Path folder = Files.createTempDirectory("tsumugi-bench");
+            try {
+                // The first start writes the archive of classes and the packed weights that later ones read, as the
+                // platform's does.
+                Measured unused = once(folder);
+                for (int run = 0; run < runs.length; run++) {
+                    runs[run] = once(folder);
+                }
+            } finally {
+                FileSystemUtils.deleteRecursively(folder);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        } finally {
-            if (archive != null && !archive.toFile().delete()) {
-                archive.toFile().deleteOnExit();
-            }
         }
-        recorder.record(READY, "s", seconds, -1);
-        recorder.record(MEMORY, "MiB", peaks, -1);
+        recorder.record(READY, "s", of(runs, Measured::ready), -1);
+        recorder.record(FIRST_TOKEN, "s", of(runs, Measured::firstToken), -1);
+        recorder.record(MEMORY, "MiB", of(runs, Measured::peak), -1);
     }
 
-    /** @return seconds to readiness, JVM start included, and the peak of resident memory in MiB */
-    private double[] once(Path archive) throws IOException {
+    /**
+     * One process.
+     *
+     * @param ready seconds until it takes requests, the start of the JVM included
+     * @param firstToken seconds until it has given a token, likewise
+     * @param peak of resident memory in MiB
+     */
+    private record Measured(double ready, double firstToken, double peak) {}
+
+    private static double[] of(Measured[] runs, ToDoubleFunction<Measured> figure) {
+        return Arrays.stream(runs).mapToDouble(figure).toArray();
+    }
+
+    private Measured once(Path folder) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules",
                 "jdk.incubator.vector",
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+AutoCreateSharedArchive",
-                "-XX:SharedArchiveFile=" + archive,
+                "-XX:SharedArchiveFile=" + folder.resolve("classes.jsa"),
                 "-Xlog:disable",
                 "-XX:+UseSerialGC",
                 "-Xmx256m",
                 "-cp",
                 System.getProperty("java.class.path"),
                 EngineProcess.class.getName()));
-        command.addAll(Arrays.asList(model.toString(), backend, Integer.toString(recorder.threads())));
+        command.addAll(
+                Arrays.asList(model.toString(), backend, Integer.toString(recorder.threads()), folder.toString()));
         long start = System.nanoTime();
         Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader lines = process.inputReader()) {
             String unused = next(lines, EngineProcess.READY);
-            double seconds = (System.nanoTime() - start) / 1e9;
+            double ready = (System.nanoTime() - start) / 1e9;
+            unused = next(lines, EngineProcess.FIRST_TOKEN);
+            double firstToken = (System.nanoTime() - start) / 1e9;
             double peak = Double.parseDouble(next(lines, EngineProcess.PEAK));
             BenchException.require(process.waitFor() == 0, "the engine's process failed");
-            return new double[] {seconds, peak};
+            return new Measured(ready, firstToken, peak);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new BenchException("interrupted", e);

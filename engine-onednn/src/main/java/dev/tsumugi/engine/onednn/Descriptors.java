@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.zip.CRC32C;
 
 /** The engine of the processor, and the packed layout oneDNN chose for each shape of weights. */
 final class Descriptors implements AutoCloseable {
@@ -34,8 +35,9 @@ final class Descriptors implements AutoCloseable {
      * How weights [outputs, inputs] lie in memory.
      *
      * @param descriptor owned by {@link Descriptors}
+     * @param checksum CRC-32C of oneDNN's own description of the layout
      */
-    record Layout(MemorySegment descriptor, long bytes) {}
+    record Layout(MemorySegment descriptor, long bytes, int checksum) {}
 
     Descriptors(OneDnnLibrary library) {
         this.library = library;
@@ -82,8 +84,18 @@ final class Descriptors implements AutoCloseable {
             OneDnnLibrary.call(library.descriptorDestroy, source);
             OneDnnLibrary.call(library.descriptorDestroy, target);
             OneDnnLibrary.call(library.descriptorDestroy, weights);
-            return new Layout(descriptor, library.size(descriptor));
+            return new Layout(descriptor, library.size(descriptor), checksum(arena, descriptor));
         }
+    }
+
+    private int checksum(SegmentAllocator arena, MemorySegment descriptor) {
+        MemorySegment size = arena.allocate(JAVA_LONG);
+        OneDnnLibrary.call(library.descriptorBlob, MemorySegment.NULL, size, descriptor);
+        MemorySegment blob = arena.allocate(size.get(JAVA_LONG, 0));
+        OneDnnLibrary.call(library.descriptorBlob, blob, size, descriptor);
+        CRC32C crc = new CRC32C();
+        crc.update(blob.asByteBuffer());
+        return (int) crc.getValue();
     }
 
     /**

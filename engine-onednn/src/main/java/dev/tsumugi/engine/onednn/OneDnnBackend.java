@@ -10,6 +10,7 @@ import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
 import dev.tsumugi.engine.kernels.LowRankSource;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
+import dev.tsumugi.engine.kernels.PackedWeights;
 import dev.tsumugi.engine.kernels.PagedCache;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.RotatedInt8;
@@ -99,6 +100,11 @@ public final class OneDnnBackend implements Backend {
 
     private static boolean has(int isa, int wanted) {
         return (isa & wanted) == wanted;
+    }
+
+    @Override
+    public void keepPacked(PackedWeights kept) {
+        vector.keepPacked(kept);
     }
 
     @Override

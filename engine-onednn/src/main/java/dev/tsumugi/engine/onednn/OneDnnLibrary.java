@@ -37,6 +37,7 @@ final class OneDnnLibrary {
     final MethodHandle descriptorWithStrides;
     final MethodHandle descriptorClone;
     final MethodHandle descriptorDestroy;
+    final MethodHandle descriptorBlob;
     final MethodHandle memoryCreate;
     final MethodHandle memorySetHandle;
     final MethodHandle memoryDestroy;
@@ -77,6 +78,8 @@ final class OneDnnLibrary {
         descriptorClone = function("dnnl_memory_desc_clone", two);
         descriptorDestroy = function("dnnl_memory_desc_destroy", one);
         descriptorSize = function("dnnl_memory_desc_get_size", FunctionDescriptor.of(JAVA_LONG, ADDRESS));
+        descriptorBlob =
+                function("dnnl_memory_desc_get_blob", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
         memoryCreate =
                 function("dnnl_memory_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
         memorySetHandle = function("dnnl_memory_set_data_handle", two);

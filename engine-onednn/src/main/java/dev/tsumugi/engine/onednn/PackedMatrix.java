@@ -90,18 +90,32 @@ final class PackedMatrix implements AutoCloseable {
         }
         PackedMatrix packed = new PackedMatrix(outputs, inputs, element, sliceRows, sliceBytes, slabs);
         try {
-            if (4L * sliceRows * inputs > LARGEST_ROOM) {
-                for (int s = 0; s < count; s++) {
-                    packed.packSlice(matrix, transposed, s, workers[0]);
+            slabs.fill(packed.memory, matrix, packed.form(transposed, descriptors), () -> {
+                if (4L * sliceRows * inputs > LARGEST_ROOM) {
+                    for (int s = 0; s < count; s++) {
+                        packed.packSlice(matrix, transposed, s, workers[0]);
+                    }
+                } else {
+                    team.run(count, (s, member) -> packed.packSlice(matrix, transposed, s, workers[member]));
                 }
-            } else {
-                team.run(count, (s, member) -> packed.packSlice(matrix, transposed, s, workers[member]));
-            }
+            });
             return packed;
         } catch (RuntimeException | Error e) {
             packed.close();
             throw e;
         }
+    }
+
+    /** What its bytes hang on: how it is cut, and the layouts that oneDNN chose on this machine. */
+    private String form(boolean transposed, Descriptors descriptors) {
+        StringBuilder form =
+                new StringBuilder("oneDNN " + element + (transposed ? " transposed" : "") + " by " + sliceRows);
+        for (int s = 0; s < slices.length; s += Math.max(1, slices.length - 1)) {
+            form.append(' ')
+                    .append(Integer.toHexString(
+                            descriptors.layout(inputs, rows(s), element).checksum()));
+        }
+        return form.toString();
     }
 
     private void packSlice(Tensor matrix, boolean transposed, int slice, Worker worker) {

@@ -8,6 +8,7 @@ import dev.tsumugi.engine.kernels.BFloat16;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
 import dev.tsumugi.engine.kernels.LinearLayer;
+import dev.tsumugi.engine.kernels.PackedWeights;
 import dev.tsumugi.engine.kernels.Precision;
 import dev.tsumugi.engine.kernels.ReferenceBackend;
 import dev.tsumugi.engine.kernels.VectorBackend;
@@ -18,14 +19,19 @@ import dev.tsumugi.engine.tensor.HostMemory;
 import dev.tsumugi.engine.tensor.OwnedMemory;
 import dev.tsumugi.engine.tensor.Shape;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -228,6 +234,40 @@ class OneDnnLinearTests {
                 Backend chosen = Backends.open(Backends.AUTO, 1, Precision.FAST)) {
             assertThat(named.name()).isEqualTo(OneDnnBackend.NAME);
             assertThat(chosen.name()).isEqualTo(OneDnnBackend.NAME);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"Q4_1, 257, 96", "Q8_0, 130, 576", "BF16, 65, 96"})
+    void weights_that_were_packed_by_an_earlier_start_give_the_same_bits(
+            DType dtype, int n, int k, @TempDir Path folder) throws IOException {
+        Random random = new Random(23);
+        try (Arena arena = Arena.ofShared()) {
+            Tensor matrix = matrix(dtype, n, k, random, arena);
+            float[] x = values(9 * k, random);
+            float[] before = ofKept(folder, matrix, x);
+            FileTime written = Files.getLastModifiedTime(folder.resolve("kept"));
+
+            float[] after = ofKept(folder, matrix, x);
+
+            assertThat(after).containsExactly(before);
+            assertThat(Files.getLastModifiedTime(folder.resolve("kept"))).isEqualTo(written);
+        }
+    }
+
+    /** Products of one row, which the Vector API multiplies, and of nine, in one array. */
+    private static float[] ofKept(Path folder, Tensor matrix, float[] x) {
+        try (Backend backend = new OneDnnBackend(2, Precision.FAST);
+                PackedWeights kept = PackedWeights.in(folder, "kept", "stamp", 1)) {
+            backend.keepPacked(kept);
+            try (Weight weight = backend.prepareFeedForward(matrix)) {
+                kept.complete();
+                float[] one = linear(backend, weight, x, 1, null);
+                float[] nine = linear(backend, weight, x, 9, null);
+                float[] both = Arrays.copyOf(one, one.length + nine.length);
+                System.arraycopy(nine, 0, both, one.length, nine.length);
+                return both;
+            }
         }
     }
 

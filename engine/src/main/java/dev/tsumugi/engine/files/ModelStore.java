@@ -116,6 +116,11 @@ public final class ModelStore {
         return new HubDownload(hub, cache.resolve("models").resolve("hub"), listener).fetch(repository);
     }
 
+    /** Where packed weights are kept between starts; may be missing, and may be deleted at any time. */
+    public Path packedFolder() {
+        return cache.resolve("packed");
+    }
+
     /** {@link #locate}, then {@link #openPath}. */
     public ModelFiles open(String reference) {
         return openPath(locate(reference));

@@ -63,6 +63,12 @@ public interface Backend extends AutoCloseable {
     EmbeddingTable prepareTable(Tensor table);
 
     /**
+     * Until {@code kept} is closed, {@link #prepare} takes what it can from there, and brings there what it packs. Nothing happens where weights
+     * are not packed.
+     */
+    default void keepPacked(PackedWeights kept) {}
+
+    /**
      * Packs a matrix for {@link Kernels#linear}, in the layout this backend computes from. The host tensor is not needed afterwards.
      *
      * @param matrix [N, K] in host memory, of any type; block types need whole blocks per row

@@ -42,10 +42,15 @@ abstract sealed class PanelMatrix implements Weight permits WidenedPanels, ByteP
             packed = new FloatPanels(outputs, inputs, slabs);
         }
         try {
-            team.run(packed.panels(), (panel, member) -> {
-                int last = Math.min(outputs, (panel + 1) * Lanes.PANEL);
-                packed.packRows(matrix, panel, panel * Lanes.PANEL, last);
-            });
+            String form = packed.getClass().getSimpleName() + " of " + Lanes.PANEL + " rows";
+            slabs.fill(
+                    packed.memory,
+                    matrix,
+                    form,
+                    () -> team.run(packed.panels(), (panel, member) -> {
+                        int last = Math.min(outputs, (panel + 1) * Lanes.PANEL);
+                        packed.packRows(matrix, panel, panel * Lanes.PANEL, last);
+                    }));
         } catch (RuntimeException | Error e) {
             packed.close();
             throw e;

@@ -1,6 +1,7 @@
 package dev.tsumugi.engine.kernels;
 
 import dev.tsumugi.engine.tensor.OwnedMemory;
+import dev.tsumugi.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ public final class Slabs {
     private static final long CACHE_LINE = 64;
 
     private @Nullable Slab current;
+    private PackedWeights kept = PackedWeights.none();
 
     /**
      * Zeroed memory, aligned to a cache line; may be called and closed by any thread.
@@ -32,6 +34,16 @@ public final class Slabs {
             current = next;
         }
         return current.piece(bytes);
+    }
+
+    /** From now on forms are taken from {@code kept}, and brought to it, until that is closed. */
+    void keepIn(PackedWeights newKept) {
+        kept = newKept;
+    }
+
+    /** Fills {@code form}, as {@link PackedWeights#fill} says; by one thread at a time. */
+    public void fill(OwnedMemory form, Tensor source, String description, Runnable pack) {
+        kept.fill(form, source, description, pack);
     }
 
     /** Gives the slab in use back once its pieces are closed; pieces that are still open keep it. */

@@ -53,6 +53,11 @@ public final class VectorBackend extends HostBackend {
     }
 
     @Override
+    public void keepPacked(PackedWeights kept) {
+        slabs.keepIn(kept);
+    }
+
+    @Override
     public Weight prepare(Tensor matrix) {
         return PanelMatrix.pack(matrix, team, slabs);
     }

@@ -6,6 +6,7 @@ import dev.tsumugi.engine.files.ModelStore;
 import dev.tsumugi.engine.files.ModelText;
 import dev.tsumugi.engine.kernels.Backend;
 import dev.tsumugi.engine.kernels.Backends;
+import dev.tsumugi.engine.kernels.PackedWeights;
 import dev.tsumugi.engine.model.LanguageModel;
 import dev.tsumugi.engine.model.LanguageModels;
 import dev.tsumugi.engine.model.ModelConfig;
@@ -15,6 +16,8 @@ import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,26 +44,44 @@ public final class LoadedModel implements AutoCloseable {
      * @throws IllegalStateException when the named backend cannot run here
      */
     public static LoadedModel open(Path path, ModelOptions options) {
-        Backend backend = Backends.open(options.backend(), options.threads(), options.precision());
-        try {
-            return open(path, options, backend);
-        } catch (RuntimeException | Error e) {
-            backend.close();
-            throw e;
-        }
-    }
-
-    private static LoadedModel open(Path path, ModelOptions options, Backend backend) {
         ModelFiles files = ModelStore.openPath(path);
-        ModelText text;
+        // The vocabulary is read beside the backend and the weights: neither needs the other, and each takes some
+        // tenths of a second.
+        CompletableFuture<ModelText> text = CompletableFuture.supplyAsync(
+                () -> ModelText.read(path, files),
+                task -> Thread.ofPlatform().name("tsumugi-vocabulary").daemon().start(task));
+        Backend backend;
         try {
-            text = ModelText.read(path, files);
+            backend = Backends.open(options.backend(), options.threads(), options.precision());
         } catch (RuntimeException | Error e) {
             files.close();
             throw e;
         }
-        // From here on the model owns the files.
-        return new LoadedModel(LanguageModels.load(files, backend, options.cacheStorage()), backend, text);
+        LanguageModel model;
+        try {
+            model = load(path, files, options, backend);
+        } catch (RuntimeException | Error e) {
+            backend.close();
+            throw e;
+        }
+        try {
+            return new LoadedModel(model, backend, text.join());
+        } catch (CompletionException e) {
+            model.close();
+            backend.close();
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private static LanguageModel load(Path path, ModelFiles files, ModelOptions options, Backend backend) {
+        Path folder = options.packedFolder();
+        try (PackedWeights kept = folder == null ? PackedWeights.none() : KeptWeights.of(folder, path)) {
+            backend.keepPacked(kept);
+            // From here on the model owns the files.
+            LanguageModel model = LanguageModels.load(files, backend, options.cacheStorage());
+            kept.complete();
+            return model;
+        }
     }
 
     public ModelConfig config() {

@@ -100,11 +100,15 @@ public class ModelHost implements SmartLifecycle, HealthIndicator {
         LoadedModel model = null;
         Engine engine = null;
         try {
-            Path path = ModelStore.ofEnvironment((file, done, total) -> {}).locate(properties.model());
+            ModelStore store = ModelStore.ofEnvironment((file, done, total) -> {});
+            Path path = store.locate(properties.model());
             CompletableFuture<String> digest = CompletableFuture.supplyAsync(() -> ModelDigest.of(path));
             model = LoadedModel.open(
                     path,
-                    ModelOptions.defaults().withBackend(properties.backend()).withThreads(properties.threads()));
+                    ModelOptions.defaults()
+                            .withBackend(properties.backend())
+                            .withThreads(properties.threads())
+                            .withPackedFolder(store.packedFolder()));
             engine = model.startEngine(
                     limits(model), new AdapterLimits(properties.adapterMemory().toBytes(), MOST_ADAPTERS));
             ServedModel warm = new ServedModel(
