@@ -8,8 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Attention of training, forward and backward, with factors in bfloat16 and sums and softmax in fp32. A tile is some neighbouring queries of one
- * head against the keys that they see, a piece of those at a time. The backward pass computes the probabilities anew from the saved logarithms
+ * Attention of training, forward and backward, with factors in bfloat16 and sums and softmax in fp32. A tile is the queries of some neighbouring
+ * tokens, under all heads that share keys and values, against the keys that they see, a piece of those at a time. The backward pass computes the probabilities anew from the saved logarithms
  * of their sums (Dao et al., arXiv 2205.14135).
  *
  * <p>Queries, keys and values are copied with zeros behind each sequence up to a multiple of {@link #GRAIN} tokens, so that few shapes of products
@@ -17,8 +17,8 @@ import java.lang.foreign.ValueLayout;
  */
 final class AttentionByOneDnn implements AutoCloseable {
     private static final int GRAIN = 32;
-    /** Queries of a tile. */
-    private static final int ROWS = 2 * GRAIN;
+    /** Tokens of a tile. Its rows are their queries under all heads that share keys and values, which products then lay out once for all. */
+    private static final int TOKENS = GRAIN;
     /** Keys of a piece: as many as a tile's scores, their slopes and both in bfloat16 fit the second-level cache with. */
     private static final int PIECE = 16 * GRAIN;
     /** Elements from one row of scores to the next: not a power of two, whose rows would share few lines of the cache. */
@@ -28,8 +28,10 @@ final class AttentionByOneDnn implements AutoCloseable {
 
     private static final long FLOAT = Float.BYTES;
     private static final long HALF = Short.BYTES;
-    private static final long SCORES = ROWS * SCORE_STRIDE * FLOAT;
-    private static final long WEIGHTS = ROWS * SCORE_STRIDE * HALF;
+    /** Bytes from row to row. */
+    private static final long SCORES = SCORE_STRIDE * FLOAT;
+
+    private static final long WEIGHTS = SCORE_STRIDE * HALF;
 
     private final OneDnnLibrary library;
     private final ThreadTeam team;
@@ -61,7 +63,7 @@ final class AttentionByOneDnn implements AutoCloseable {
             for (int s = 0; s < sequences; s++) {
                 int length = shape.starts()[s + 1] - shape.starts()[s];
                 starts[s + 1] = starts[s] + Math.ceilDiv(length, GRAIN) * GRAIN;
-                tiles += Math.ceilDiv(length, ROWS);
+                tiles += Math.ceilDiv(length, TOKENS);
             }
             int[] tokens = new int[starts[sequences]];
             int[] pairs = new int[2 * tiles];
@@ -70,7 +72,7 @@ final class AttentionByOneDnn implements AutoCloseable {
                 for (int r = 0; r < starts[s + 1] - starts[s]; r++) {
                     tokens[starts[s] + r] = r < length ? shape.starts()[s] + r : -1;
                 }
-                for (int first = 0; first < length; first += ROWS) {
+                for (int first = 0; first < length; first += TOKENS) {
                     pairs[i++] = s;
                     pairs[i++] = first;
                 }
@@ -87,15 +89,50 @@ final class AttentionByOneDnn implements AutoCloseable {
         }
     }
 
+    /**
+     * Queries, keys and values in bfloat16, of each key/value head apart: queries [G, rows, H / G, D], keys and values [G, rows, D], by address.
+     */
+    private record Rounded(long queries, long keys, long values) {}
+
+    private Rounded round(long heads, AttentionShape shape, Layout layout) {
+        int d = shape.headSize();
+        int h = shape.heads();
+        int g = shape.keyValueHeads();
+        long queryBytes = (long) layout.rows() * h * d * HALF;
+        long keyBytes = (long) layout.rows() * g * d * HALF;
+        long queries = rounded.of(queryBytes + 2 * keyBytes).address();
+        long keys = queries + queryBytes;
+        round(heads, shape.stride(), g, h / g * d, queries, layout);
+        round(heads + (long) h * d * FLOAT, shape.stride(), 2 * g, d, keys, layout);
+        return new Rounded(queries, keys, keys + keyBytes);
+    }
+
+    /** Rounds the first {@code pieces} pieces of {@code width} elements of each token's row to [pieces, rows, width], with rows of zeros between sequences. */
+    private void round(long x, int stride, int pieces, int width, long to, Layout layout) {
+        team.run(layout.rows() / GRAIN, (task, member) -> {
+            for (int row = task * GRAIN; row < (task + 1) * GRAIN; row++) {
+                int token = layout.tokens[row];
+                for (int p = 0; p < pieces; p++) {
+                    long at = to + ((long) p * layout.rows() + row) * width * HALF;
+                    if (token >= 0) {
+                        BFloat16.round(x + ((long) token * stride + (long) p * width) * FLOAT, at, width);
+                    } else {
+                        AttentionRows.clear(at, width * HALF);
+                    }
+                }
+            }
+        });
+    }
+
     /** As {@link dev.tsumugi.engine.kernels.TrainingKernels#attention}, by addresses. */
     void forward(long out, long logSums, long heads, AttentionShape shape) {
         Layout layout = Layout.of(shape);
-        long copy = round(heads, shape.stride(), layout, rounded);
+        Rounded copy = round(heads, shape, layout);
         int tiles = layout.tiles.length / 2;
-        team.run(tiles * shape.heads(), (task, member) -> {
+        team.run(tiles * shape.keyValueHeads(), (task, member) -> {
             library.stayOnThisThread();
             // Later tiles see more and take longer; begun first, they do not end last.
-            int tile = tiles - 1 - task / shape.heads();
+            int tile = tiles - 1 - task / shape.keyValueHeads();
             forwardTile(
                     out,
                     logSums,
@@ -104,7 +141,7 @@ final class AttentionByOneDnn implements AutoCloseable {
                     layout,
                     layout.tiles[2 * tile],
                     layout.tiles[2 * tile + 1],
-                    task % shape.heads(),
+                    task % shape.keyValueHeads(),
                     workers[member]);
         });
     }
@@ -112,58 +149,63 @@ final class AttentionByOneDnn implements AutoCloseable {
     private void forwardTile(
             long out,
             long logSums,
-            long heads,
+            Rounded heads,
             AttentionShape shape,
             Layout layout,
             int sequence,
             int first,
-            int h,
+            int g,
             Worker worker) {
         int d = shape.headSize();
-        int stride = shape.stride();
-        int rows = Math.min(ROWS, layout.length(sequence) - first);
+        int group = shape.heads() / shape.keyValueHeads();
+        int rows = Math.min(TOKENS, layout.length(sequence) - first);
+        int queryRows = rows * group;
         int seen = first + rows;
         int pieces = Math.ceilDiv(seen, PIECE);
-        long row = heads + layout.starts[sequence] * stride * HALF;
-        long queries = row + ((long) first * stride + (long) h * d) * HALF;
-        long keys = row + (long) (shape.heads() + keyValueHead(shape, h)) * d * HALF;
-        long values = keys + (long) shape.keyValueHeads() * d * HALF;
-        long scores = worker.room(pieces * (SCORES + WEIGHTS) + (long) ROWS * (d + 1) * FLOAT)
+        long row = (long) g * layout.rows() + layout.starts[sequence];
+        long queries = heads.queries + (row + first) * group * d * HALF;
+        long keys = heads.keys + row * d * HALF;
+        long values = heads.values + row * d * HALF;
+        long scores = worker.room(queryRows * (pieces * (SCORES + WEIGHTS) + (d + 1) * FLOAT))
                 .address();
-        long weights = scores + pieces * SCORES;
-        long sums = weights + pieces * WEIGHTS;
-        long totals = sums + (long) ROWS * d * FLOAT;
+        long weights = scores + pieces * queryRows * SCORES;
+        long sums = weights + pieces * queryRows * WEIGHTS;
+        long totals = sums + (long) queryRows * d * FLOAT;
         for (int p = 0; p < pieces; p++) {
             int columns = Math.min(PIECE, seen - p * PIECE);
-            worker.product(new Product.Plain(rows, d, columns, stride, 1, 1, stride, SCORE_STRIDE, false))
-                    .run(queries, keys + (long) p * PIECE * stride * HALF, scores + p * SCORES);
+            worker.product(new Product.Plain(queryRows, d, columns, d, 1, 1, d, SCORE_STRIDE, false))
+                    .run(queries, keys + (long) p * PIECE * d * HALF, scores + p * queryRows * SCORES);
         }
         int start = shape.starts()[sequence];
         int tokens = Math.min(rows, shape.starts()[sequence + 1] - start - first);
-        for (int r = 0; r < tokens; r++) {
-            int position = first + r;
+        for (int r = 0; r < tokens * group; r++) {
+            int position = first + r / group;
             float logSum = attentionRows.softmax(
-                    scores + r * SCORE_STRIDE * FLOAT,
-                    SCORES,
-                    weights + r * SCORE_STRIDE * HALF,
-                    WEIGHTS,
+                    scores + r * SCORES,
+                    queryRows * SCORES,
+                    weights + r * WEIGHTS,
+                    queryRows * WEIGHTS,
                     PIECE,
                     lowest(shape, position),
                     position + 1,
                     seen,
                     shape.scale(),
                     totals + r * FLOAT);
-            setFloat(logSums + ((long) (start + position) * shape.heads() + h) * FLOAT, logSum);
+            setFloat(logSum(logSums, shape, start + position, g * group + r % group), logSum);
         }
         for (int p = 0; p < pieces; p++) {
             int columns = Math.min(PIECE, seen - p * PIECE);
-            worker.product(new Product.Plain(rows, columns, d, SCORE_STRIDE, 1, stride, 1, d, p > 0))
-                    .run(weights + p * WEIGHTS, values + (long) p * PIECE * stride * HALF, sums);
+            worker.product(new Product.Plain(queryRows, columns, d, SCORE_STRIDE, 1, d, 1, d, p > 0))
+                    .run(weights + p * queryRows * WEIGHTS, values + (long) p * PIECE * d * HALF, sums);
         }
-        for (int r = 0; r < tokens; r++) {
-            long to = out + ((long) (start + first + r) * shape.heads() + h) * d * FLOAT;
+        for (int r = 0; r < tokens * group; r++) {
+            long to = out + ((start + first + r / group) * (long) shape.heads() + g * group + r % group) * d * FLOAT;
             AttentionRows.scale(sums + (long) r * d * FLOAT, to, d, 1 / getFloat(totals + r * FLOAT));
         }
+    }
+
+    private static long logSum(long logSums, AttentionShape shape, int token, int head) {
+        return logSums + ((long) token * shape.heads() + head) * FLOAT;
     }
 
     /** As {@link dev.tsumugi.engine.kernels.TrainingKernels#attentionBackward}, by addresses. */
@@ -171,18 +213,20 @@ final class AttentionByOneDnn implements AutoCloseable {
         Layout layout = Layout.of(shape);
         int d = shape.headSize();
         int h = shape.heads();
-        long copy = round(heads, shape.stride(), layout, rounded);
-        long copyOfSlopes = round(dOut, h * d, layout, roundedSlopes);
-        // Keys and values are shared by heads and by queries: each part of each head sums for itself, in [2, H, PARTS,
-        // rows, D].
+        int g = shape.keyValueHeads();
+        Rounded copy = round(heads, shape, layout);
+        long copyOfSlopes =
+                roundedSlopes.of((long) layout.rows() * h * d * HALF).address();
+        round(dOut, h * d, g, h / g * d, copyOfSlopes, layout);
+        // Queries share keys and values: each part of each head sums for itself, in [2, G, PARTS, rows, D].
         long partBytes = (long) layout.rows() * d * FLOAT;
-        long dKeys = parts.of(2 * PARTS * h * partBytes).address();
-        long dValues = dKeys + PARTS * h * partBytes;
+        long dKeys = parts.of(2 * PARTS * g * partBytes).address();
+        long dValues = dKeys + PARTS * g * partBytes;
         int sequences = layout.starts.length - 1;
-        team.run(PARTS * sequences * h, (task, member) -> {
+        team.run(PARTS * sequences * g, (task, member) -> {
             library.stayOnThisThread();
-            int sequence = task / PARTS / h;
-            int head = task / PARTS % h;
+            int sequence = task / PARTS / g;
+            int head = task / PARTS % g;
             int part = task % PARTS;
             long own = (head * PARTS + part) * partBytes + (long) layout.starts[sequence] * d * FLOAT;
             backwardPart(
@@ -197,20 +241,14 @@ final class AttentionByOneDnn implements AutoCloseable {
                     part,
                     workers[member]);
         });
-        int group = h / shape.keyValueHeads();
         team.run(Math.ceilDiv(layout.rows(), GRAIN), (task, member) -> {
             for (int row = task * GRAIN; row < (task + 1) * GRAIN && layout.tokens[row] >= 0; row++) {
                 long to = dHeads + ((long) layout.tokens[row] * shape.stride() + (long) h * d) * FLOAT;
-                for (int g = 0; g < shape.keyValueHeads(); g++) {
-                    long from = (long) g * group * PARTS * partBytes + (long) row * d * FLOAT;
-                    long key = to + (long) g * d * FLOAT;
-                    AttentionRows.sum(dKeys + from, partBytes, group * PARTS, key, d);
-                    AttentionRows.sum(
-                            dValues + from,
-                            partBytes,
-                            group * PARTS,
-                            key + (long) shape.keyValueHeads() * d * FLOAT,
-                            d);
+                for (int head = 0; head < g; head++) {
+                    long from = (long) head * PARTS * partBytes + (long) row * d * FLOAT;
+                    long key = to + (long) head * d * FLOAT;
+                    AttentionRows.sum(dKeys + from, partBytes, PARTS, key, d);
+                    AttentionRows.sum(dValues + from, partBytes, PARTS, key + (long) g * d * FLOAT, d);
                 }
             }
         });
@@ -220,7 +258,7 @@ final class AttentionByOneDnn implements AutoCloseable {
      * Addresses of gradients.
      *
      * @param keys of one part of one head of one sequence; likewise {@code values}
-     * @param rounded {@code out} in bfloat16
+     * @param rounded {@code out} in bfloat16, as queries are
      */
     private record Slopes(long heads, long keys, long values, long out, long rounded) {}
 
@@ -228,7 +266,7 @@ final class AttentionByOneDnn implements AutoCloseable {
     private static int partStart(int part, int length) {
         return switch (part) {
             case 0 -> 0;
-            case 1 -> Math.min(length, (int) Math.round(length * Math.sqrt(0.5) / ROWS) * ROWS);
+            case 1 -> Math.min(length, (int) Math.round(length * Math.sqrt(0.5) / TOKENS) * TOKENS);
             default -> length;
         };
     }
@@ -237,106 +275,85 @@ final class AttentionByOneDnn implements AutoCloseable {
             Slopes slopesTo,
             long out,
             long logSums,
-            long heads,
+            Rounded heads,
             AttentionShape shape,
             Layout layout,
             int sequence,
-            int h,
+            int g,
             int part,
             Worker worker) {
         int d = shape.headSize();
-        int stride = shape.stride();
-        int outStride = shape.heads() * d;
+        int group = shape.heads() / shape.keyValueHeads();
         int length = layout.length(sequence);
         int start = shape.starts()[sequence];
-        long row = heads + layout.starts[sequence] * stride * HALF;
-        long queries = row + (long) h * d * HALF;
-        long keys = row + (long) (shape.heads() + keyValueHead(shape, h)) * d * HALF;
-        long values = keys + (long) shape.keyValueHeads() * d * HALF;
-        long roundedOut = slopesTo.rounded + ((long) layout.starts[sequence] * outStride + (long) h * d) * HALF;
+        long row = (long) g * layout.rows() + layout.starts[sequence];
+        long keys = heads.keys + row * d * HALF;
+        long values = heads.values + row * d * HALF;
         AttentionRows.clear(slopesTo.keys, length * d * FLOAT);
         AttentionRows.clear(slopesTo.values, length * d * FLOAT);
-        long scores = worker.room(2 * SCORES + 2 * WEIGHTS + (long) ROWS * (d + 1) * FLOAT)
-                .address();
-        long slopes = scores + SCORES;
-        long weights = slopes + SCORES;
-        long scoreSlopes = weights + WEIGHTS;
-        long dQueries = scoreSlopes + WEIGHTS;
-        long shared = dQueries + (long) ROWS * d * FLOAT;
-        for (int first = partStart(part, length); first < partStart(part + 1, length); first += ROWS) {
-            int rows = Math.min(ROWS, length - first);
-            int tokens = Math.min(rows, shape.starts()[sequence + 1] - start - first);
-            long query = queries + (long) first * stride * HALF;
-            long dRow = roundedOut + (long) first * outStride * HALF;
-            for (int r = 0; r < tokens; r++) {
-                long at = ((long) (start + first + r) * outStride + (long) h * d) * FLOAT;
+        long most = (long) TOKENS * group;
+        long scores =
+                worker.room(most * (2 * SCORES + 2 * WEIGHTS + (d + 1) * FLOAT)).address();
+        long slopes = scores + most * SCORES;
+        long weights = slopes + most * SCORES;
+        long scoreSlopes = weights + most * WEIGHTS;
+        long dQueries = scoreSlopes + most * WEIGHTS;
+        long shared = dQueries + most * d * FLOAT;
+        for (int first = partStart(part, length); first < partStart(part + 1, length); first += TOKENS) {
+            int rows = Math.min(TOKENS, length - first);
+            int queryRows = rows * group;
+            int seenRows = Math.min(rows, shape.starts()[sequence + 1] - start - first) * group;
+            long query = heads.queries + (row + first) * group * d * HALF;
+            long dRow = slopesTo.rounded + (row + first) * group * d * HALF;
+            for (int r = 0; r < seenRows; r++) {
+                long at = ((start + first + r / group) * (long) shape.heads() + g * group + r % group) * d * FLOAT;
                 setFloat(shared + r * FLOAT, AttentionRows.dot(slopesTo.out + at, out + at, d));
             }
             for (int from = 0; from < first + rows; from += PIECE) {
                 int columns = Math.min(PIECE, first + rows - from);
-                long key = keys + (long) from * stride * HALF;
-                long value = values + (long) from * stride * HALF;
-                worker.product(new Product.Plain(rows, d, columns, stride, 1, 1, stride, SCORE_STRIDE, false))
-                        .run(query, key, scores);
-                worker.product(new Product.Plain(rows, d, columns, outStride, 1, 1, stride, SCORE_STRIDE, false))
-                        .run(dRow, value, slopes);
-                for (int r = 0; r < tokens; r++) {
-                    int position = first + r;
+                long key = keys + (long) from * d * HALF;
+                long value = values + (long) from * d * HALF;
+                Product product =
+                        worker.product(new Product.Plain(queryRows, d, columns, d, 1, 1, d, SCORE_STRIDE, false));
+                product.run(query, key, scores);
+                product.run(dRow, value, slopes);
+                for (int r = 0; r < seenRows; r++) {
+                    int position = first + r / group;
                     attentionRows.softmaxBackward(
-                            scores + r * SCORE_STRIDE * FLOAT,
-                            slopes + r * SCORE_STRIDE * FLOAT,
-                            weights + r * SCORE_STRIDE * HALF,
-                            scoreSlopes + r * SCORE_STRIDE * HALF,
+                            scores + r * SCORES,
+                            slopes + r * SCORES,
+                            weights + r * WEIGHTS,
+                            scoreSlopes + r * WEIGHTS,
                             lowest(shape, position) - from,
                             position + 1 - from,
                             columns,
                             shape.scale(),
-                            getFloat(logSums + ((long) (start + position) * shape.heads() + h) * FLOAT),
+                            getFloat(logSum(logSums, shape, start + position, g * group + r % group)),
                             getFloat(shared + r * FLOAT));
                 }
-                for (int r = tokens; r < rows; r++) {
-                    AttentionRows.clear(weights + r * SCORE_STRIDE * HALF, columns * HALF);
-                    AttentionRows.clear(scoreSlopes + r * SCORE_STRIDE * HALF, columns * HALF);
+                for (int r = seenRows; r < queryRows; r++) {
+                    AttentionRows.clear(weights + r * WEIGHTS, columns * HALF);
+                    AttentionRows.clear(scoreSlopes + r * WEIGHTS, columns * HALF);
                 }
                 // dV += P^T dO, dK += dS^T Q, dQ += dS K
                 long done = (long) from * d * FLOAT;
-                worker.product(new Product.Plain(columns, rows, d, 1, SCORE_STRIDE, outStride, 1, d, true))
-                        .run(weights, dRow, slopesTo.values + done);
-                worker.product(new Product.Plain(columns, rows, d, 1, SCORE_STRIDE, stride, 1, d, true))
-                        .run(scoreSlopes, query, slopesTo.keys + done);
-                worker.product(new Product.Plain(rows, columns, d, SCORE_STRIDE, 1, stride, 1, d, from > 0))
+                Product turned =
+                        worker.product(new Product.Plain(columns, queryRows, d, 1, SCORE_STRIDE, d, 1, d, true));
+                turned.run(weights, dRow, slopesTo.values + done);
+                turned.run(scoreSlopes, query, slopesTo.keys + done);
+                worker.product(new Product.Plain(queryRows, columns, d, SCORE_STRIDE, 1, d, 1, d, from > 0))
                         .run(scoreSlopes, key, dQueries);
             }
-            for (int r = 0; r < tokens; r++) {
-                long to = slopesTo.heads + ((long) (start + first + r) * stride + (long) h * d) * FLOAT;
-                MemorySegment.copy(ALL, dQueries + (long) r * d * FLOAT, ALL, to, d * FLOAT);
+            for (int r = 0; r < seenRows; r += group) {
+                long to = slopesTo.heads
+                        + ((long) (start + first + r / group) * shape.stride() + (long) g * group * d) * FLOAT;
+                MemorySegment.copy(ALL, dQueries + (long) r * d * FLOAT, ALL, to, (long) group * d * FLOAT);
             }
         }
     }
 
-    private static int keyValueHead(AttentionShape shape, int h) {
-        return h / (shape.heads() / shape.keyValueHeads());
-    }
-
     private static int lowest(AttentionShape shape, int position) {
         return shape.window() == 0 ? 0 : Math.max(0, position + 1 - shape.window());
-    }
-
-    /** fp32 [T, width] in bfloat16, sequences apart, with rows of zeros between. */
-    private long round(long x, int width, Layout layout, Room room) {
-        long to = room.of(layout.rows() * width * HALF).address();
-        team.run(layout.rows() / GRAIN, (task, member) -> {
-            for (int row = task * GRAIN; row < (task + 1) * GRAIN; row++) {
-                long at = to + (long) row * width * HALF;
-                int token = layout.tokens[row];
-                if (token >= 0) {
-                    BFloat16.round(x + (long) token * width * FLOAT, at, width);
-                } else {
-                    AttentionRows.clear(at, width * HALF);
-                }
-            }
-        });
-        return to;
     }
 
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
