@@ -39,7 +39,13 @@ final class BrokerMain {
                         },
                         "broker-shutdown"));
         Thread.ofPlatform().name("parent-watch").daemon().start(BrokerMain::exitWhenInputEnds);
-        server.startup();
+        try {
+            server.startup();
+        } catch (RuntimeException | Error e) {
+            // Its threads would keep the process, and so the parent would wait for a broker that never gets ready.
+            e.printStackTrace();
+            Runtime.getRuntime().halt(1);
+        }
         System.out.println(READY);
         server.awaitShutdown();
     }

@@ -125,8 +125,8 @@ final class ChildProcess {
         } catch (ExecutionException e) {
             throw new EmbeddedStartException("The output of " + name + " cannot be read", e);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
             stop(Duration.ofSeconds(5));
+            Thread.currentThread().interrupt();
             throw new EmbeddedStartException("Interrupted while " + name + " started", e);
         }
     }

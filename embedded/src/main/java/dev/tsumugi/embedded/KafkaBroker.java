@@ -77,9 +77,10 @@ final class KafkaBroker {
                     folder,
                     log,
                     BrokerMain.READY::equals);
+            // At once: whoever starts after a kill during this start has to find this broker.
+            Files.writeString(pidFile(), Long.toString(started.pid()));
             if (started.awaitReady(READY_LIMIT)) {
                 process = started;
-                Files.writeString(pidFile(), Long.toString(started.pid()));
                 return;
             }
             String output = started.lastOutput();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.tsumugi.embedded.Ports;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -70,6 +71,27 @@ class UpAndStopIT {
 
     @Test
     @Order(2)
+    void a_start_that_is_broken_off_says_so_and_leaves_nothing_running() throws Exception {
+        Process up = start(folder.resolve("state"), "up", "--detach");
+        try (BufferedReader lines = up.inputReader(StandardCharsets.UTF_8)) {
+            String line = lines.readLine();
+            while (line != null && !line.contains("ready after")) {
+                line = lines.readLine();
+            }
+            assertThat(line).contains("ready after");
+            assertThat(up.toHandle().descendants().count()).isPositive();
+
+            up.toHandle().destroy(); // unlike destroy() of the process, this leaves its output to be read
+
+            assertThat(lines.lines()).contains("Stopped before it was ready.");
+        }
+        assertThat(up.waitFor()).isNotZero();
+        assertThat(command("status", "--json").exitCode()).isEqualTo(1);
+        assertThat(folder.resolve("state/run/platform")).doesNotExist();
+    }
+
+    @Test
+    @Order(3)
     void up_in_the_background_returns_when_questions_can_be_asked() throws Exception {
         Result up = command("up", "--detach", "--json");
 
@@ -85,7 +107,7 @@ class UpAndStopIT {
     }
 
     @Test
-    @Order(3)
+    @Order(4)
     void a_second_start_says_that_it_runs_already() throws Exception {
         Result again = command("up", "--detach");
         assertThat(again.exitCode()).isZero();
@@ -97,7 +119,7 @@ class UpAndStopIT {
     }
 
     @Test
-    @Order(4)
+    @Order(5)
     void another_home_on_the_same_ports_is_told_which_port_is_busy() throws Exception {
         Result other = commandIn(folder.resolve("other"), "up");
 
@@ -108,7 +130,7 @@ class UpAndStopIT {
     }
 
     @Test
-    @Order(5)
+    @Order(6)
     void stop_ends_it_with_all_its_children() throws Exception {
         JsonNode status = command("status", "--json").last();
         ProcessHandle platform = ProcessHandle.of(status.get("pid").asLong()).orElseThrow();
@@ -134,6 +156,12 @@ class UpAndStopIT {
     }
 
     private static Result commandIn(Path home, String... words) throws IOException, InterruptedException {
+        Process process = start(home, words);
+        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Result(process.waitFor(), text);
+    }
+
+    private static Process start(Path home, String... words) throws IOException {
         List<String> line = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
@@ -147,8 +175,6 @@ class UpAndStopIT {
         builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
         builder.environment().put("TSUMUGI_HOME", home.toString());
         builder.environment().put("TSUMUGI_PORT", Integer.toString(port));
-        Process process = builder.start();
-        String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return new Result(process.waitFor(), text);
+        return builder.start();
     }
 }

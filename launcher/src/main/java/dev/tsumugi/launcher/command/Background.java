@@ -35,7 +35,7 @@ final class Background {
         }
         output.say("Starting Tsumugi; state in " + home.path() + ", logs in " + home.logs());
         Relay relay = new Relay(home, ports, output);
-        OptionalInt exitCode = PlatformProcess.start(home, Tsumugi.class, relay::line);
+        OptionalInt exitCode = PlatformProcess.start(home, Tsumugi.class, relay::line, relay.report::brokenOff);
         if (exitCode.isPresent()) {
             throw new LaunchException(
                     relay.error != null

@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +37,8 @@ public final class Platform implements AutoCloseable {
     private final PlatformRecord.Hold hold;
     private final RunningParts running = new RunningParts();
     private boolean newKey;
+    private volatile boolean starting = true;
+    private volatile boolean brokenOff;
 
     private Platform(
             StateFolder home,
@@ -61,7 +64,7 @@ public final class Platform implements AutoCloseable {
         home.create();
         PlatformRecord.Hold hold = PlatformRecord.take(home, ports.gateway());
         Platform platform = new Platform(home, ports, environment, listener, hold);
-        Runtime.getRuntime().addShutdownHook(new Thread(platform::close, "platform-close"));
+        Runtime.getRuntime().addShutdownHook(new Thread(platform::closeAtTheEnd, "platform-close"));
         try {
             platform.requireFreePorts(hold.followsKilled() ? LEFT_BEHIND_END : Duration.ZERO);
             platform.newKey = home.createAdminKey();
@@ -70,7 +73,21 @@ public final class Platform implements AutoCloseable {
             return platform;
         } catch (RuntimeException e) {
             platform.close();
+            if (platform.brokenOff) {
+                // The process is ending and has said why: what failed by that is no news.
+                LockSupport.park();
+            }
             throw e;
+        } finally {
+            platform.starting = false;
+        }
+    }
+
+    private void closeAtTheEnd() {
+        brokenOff = starting;
+        close();
+        if (brokenOff) {
+            listener.brokenOff();
         }
     }
 
@@ -196,13 +213,9 @@ public final class Platform implements AutoCloseable {
 
     private <T extends AutoCloseable> T timed(Stage stage, String part, Supplier<T> start) {
         long begin = System.nanoTime();
-        T started = start.get();
-        if (running.add(stage, started)) {
-            listener.started(part, Duration.ofNanos(System.nanoTime() - begin));
-            return started;
-        }
-        RunningParts.closeQuietly(started);
-        throw new LaunchException("Tsumugi was stopped while it started.");
+        T started = running.start(stage, start);
+        listener.started(part, Duration.ofNanos(System.nanoTime() - begin));
+        return started;
     }
 
     /** Waits for all of them, also after a failure, so that nothing is started unseen. */
@@ -221,6 +234,9 @@ public final class Platform implements AutoCloseable {
     @Override
     public void close() {
         running.close();
+        if (starting && newKey) {
+            home.withdrawAdminKey(); // nobody was shown it
+        }
         hold.close();
     }
 

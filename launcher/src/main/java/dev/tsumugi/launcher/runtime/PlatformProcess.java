@@ -30,9 +30,11 @@ public final class PlatformProcess {
      * Starts {@code tsumugi up --json} in the background and hands its lines on until {@code isLast} holds for one.
      *
      * @param mainClass the class of the command line
+     * @param brokenOff called when this process is asked to end before that line came, and the other one has ended for it
      * @return empty when that line came, else the exit code of the process
      */
-    public static OptionalInt start(StateFolder home, Class<?> mainClass, Predicate<String> isLast) {
+    public static OptionalInt start(
+            StateFolder home, Class<?> mainClass, Predicate<String> isLast, Runnable brokenOff) {
         home.create();
         try {
             List<String> command = new ArrayList<>();
@@ -57,7 +59,15 @@ public final class PlatformProcess {
             // Not as an argument: a command line of 30 KB is no help to whoever lists processes.
             builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
             Process process = builder.start();
-            Thread abandon = new Thread(process::destroy, "abandon-start");
+            Thread abandon = new Thread(
+                    () -> {
+                        // Its end is awaited: the next command of whoever pressed Ctrl-C shall not meet it.
+                        if (process.isAlive()) {
+                            stop(process.toHandle());
+                            brokenOff.run();
+                        }
+                    },
+                    "abandon-start");
             Runtime.getRuntime().addShutdownHook(abandon);
             if (follow(process, events, isLast)) {
                 Runtime.getRuntime().removeShutdownHook(abandon);

@@ -3,9 +3,13 @@ package dev.tsumugi.launcher.runtime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,29 +38,79 @@ final class RunningParts implements AutoCloseable {
     }
 
     private final Map<Stage, List<AutoCloseable>> parts = new EnumMap<>(Stage.class);
+    /** Servers that are starting. */
+    private final Set<Start> starts = new HashSet<>();
+
+    private final Object closing = new Object();
     private boolean closed;
 
-    /** @return false when it is too late: everything else is stopped already, and {@code part} is the caller's to close */
-    synchronized boolean add(Stage stage, AutoCloseable part) {
-        if (!closed) {
-            parts.computeIfAbsent(stage, unused -> new ArrayList<>()).add(part);
+    private record Start(Thread thread, CountDownLatch ended) {}
+
+    /**
+     * Starts a part. {@link #close} interrupts the start of a server, which is a process of its own and would outlive this one for a moment;
+     * services end with this process in any case.
+     *
+     * @throws LaunchException when everything else is stopped already, or was before the part had started; it does not run then
+     */
+    <T extends AutoCloseable> T start(Stage stage, Supplier<T> begin) {
+        Start start = new Start(Thread.currentThread(), new CountDownLatch(1));
+        synchronized (this) {
+            if (closed) {
+                throw stopped();
+            }
+            if (stage == Stage.SERVERS) {
+                starts.add(start);
+            }
         }
-        return !closed;
+        try {
+            T part = begin.get();
+            synchronized (this) {
+                if (!closed) {
+                    parts.computeIfAbsent(stage, unused -> new ArrayList<>()).add(part);
+                    return part;
+                }
+            }
+            boolean interrupted = Thread.interrupted(); // which would make its end a hard one
+            closeQuietly(part);
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            throw stopped();
+        } finally {
+            synchronized (this) {
+                starts.remove(start);
+            }
+            start.ended().countDown();
+        }
+    }
+
+    private static LaunchException stopped() {
+        return new LaunchException("Tsumugi was stopped while it started.");
     }
 
     /** Returns when all is stopped, also to a second caller. */
     @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        boolean interrupted = false;
-        for (Map.Entry<Stage, List<AutoCloseable>> stage : parts.entrySet()) {
-            interrupted |= close(stage.getValue(), stage.getKey().limit());
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+    public void close() {
+        synchronized (closing) {
+            List<AutoCloseable> unfinished;
+            synchronized (this) {
+                if (closed) {
+                    return;
+                }
+                closed = true;
+                starts.forEach(start -> start.thread().interrupt());
+                unfinished = starts.stream()
+                        .map(start -> (AutoCloseable) start.ended()::await)
+                        .toList();
+            }
+            parts.computeIfAbsent(Stage.SERVERS, unused -> new ArrayList<>()).addAll(unfinished);
+            boolean interrupted = false;
+            for (Map.Entry<Stage, List<AutoCloseable>> stage : parts.entrySet()) {
+                interrupted |= close(stage.getValue(), stage.getKey().limit());
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -88,7 +142,7 @@ final class RunningParts implements AutoCloseable {
         return interrupted;
     }
 
-    static void closeQuietly(AutoCloseable part) {
+    private static void closeQuietly(AutoCloseable part) {
         try {
             part.close();
         } catch (Exception e) {

@@ -7,4 +7,7 @@ import java.time.Duration;
 public interface StartListener extends DownloadProgress {
     /** @param part such as {@code PostgreSQL} or {@code gateway} */
     void started(String part, Duration took);
+
+    /** The process was asked to end before everything was ready, and what had started is stopped again. */
+    void brokenOff();
 }

@@ -115,6 +115,15 @@ public record StateFolder(Path path) {
         return true;
     }
 
+    /** Of a start that did not get ready: the next one makes another, and shows it. */
+    void withdrawAdminKey() {
+        try {
+            Files.deleteIfExists(adminKeyFile());
+        } catch (IOException e) {
+            throw new LaunchException("Cannot remove " + adminKeyFile() + ": " + e, e);
+        }
+    }
+
     /** What the services tell each other's calls and records by: the same at every start, for records outlive one. */
     String internalToken() {
         Path file = path.resolve("internal.token");

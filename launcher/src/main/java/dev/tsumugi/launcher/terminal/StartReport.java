@@ -25,6 +25,11 @@ public final class StartReport implements StartListener {
     }
 
     @Override
+    public void brokenOff() {
+        output.say("Stopped before it was ready.");
+    }
+
+    @Override
     public void progress(String what, long doneBytes, long totalBytes) {
         String figures =
                 String.format(Locale.ROOT, "%d of %d MB", doneBytes / MEGABYTE, Math.ceilDiv(totalBytes, MEGABYTE));

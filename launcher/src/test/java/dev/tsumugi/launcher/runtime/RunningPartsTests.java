@@ -1,6 +1,7 @@
 package dev.tsumugi.launcher.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tsumugi.launcher.runtime.RunningParts.Stage;
 import java.time.Duration;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -18,16 +20,64 @@ import org.junit.jupiter.api.Timeout;
 class RunningPartsTests {
     private final List<String> stopped = Collections.synchronizedList(new ArrayList<>());
 
+    private AutoCloseable part(String name) {
+        return () -> stopped.add(name);
+    }
+
     @Test
     void stages_stop_in_their_order_whatever_the_order_of_the_start() {
         RunningParts parts = new RunningParts();
-        parts.add(Stage.SERVERS, () -> stopped.add("server"));
-        parts.add(Stage.SERVICES, () -> stopped.add("service"));
-        parts.add(Stage.GATEWAY, () -> stopped.add("gateway"));
+        parts.start(Stage.SERVERS, () -> part("server"));
+        parts.start(Stage.SERVICES, () -> part("service"));
+        parts.start(Stage.GATEWAY, () -> part("gateway"));
         parts.close();
         parts.close();
         assertThat(stopped).containsExactly("gateway", "service", "server");
-        assertThat(parts.add(Stage.SERVICES, () -> {})).isFalse();
+        assertThatThrownBy(() -> parts.start(Stage.SERVICES, () -> part("late")))
+                .isInstanceOf(LaunchException.class);
+        assertThat(stopped).doesNotContain("late");
+    }
+
+    @Test
+    void the_start_of_a_server_is_interrupted_and_awaited() throws Exception {
+        RunningParts parts = new RunningParts();
+        CountDownLatch begun = new CountDownLatch(1);
+        Thread starter = Thread.ofPlatform()
+                .start(() -> assertThatThrownBy(() -> parts.start(Stage.SERVERS, () -> {
+                            begun.countDown();
+                            LockSupport.park(); // until the interrupt
+                            stopped.add("half a server");
+                            throw new IllegalStateException("interrupted");
+                        }))
+                        .hasMessage("interrupted"));
+        begun.await();
+
+        parts.close();
+
+        assertThat(stopped).containsExactly("half a server");
+        starter.join();
+    }
+
+    @Test
+    void what_has_started_in_spite_of_the_interrupt_is_stopped_without_haste() throws Exception {
+        RunningParts parts = new RunningParts();
+        CountDownLatch begun = new CountDownLatch(1);
+        Thread starter = Thread.ofPlatform()
+                .start(() -> assertThatThrownBy(() -> parts.start(Stage.SERVERS, () -> {
+                            begun.countDown();
+                            while (!Thread.currentThread().isInterrupted()) {
+                                Thread.onSpinWait();
+                            }
+                            return () -> stopped.add(
+                                    "interrupted: " + Thread.currentThread().isInterrupted());
+                        }))
+                        .isInstanceOf(LaunchException.class));
+        begun.await();
+
+        parts.close();
+
+        assertThat(stopped).containsExactly("interrupted: false");
+        starter.join();
     }
 
     @Test
@@ -63,8 +113,8 @@ class RunningPartsTests {
     void an_interrupt_does_not_stop_a_stage_under_the_one_before() {
         RunningParts parts = new RunningParts();
         Thread caller = Thread.currentThread();
-        parts.add(Stage.SERVERS, () -> stopped.add("server"));
-        parts.add(Stage.SERVICES, () -> {
+        parts.start(Stage.SERVERS, () -> part("server"));
+        parts.start(Stage.SERVICES, () -> () -> {
             caller.interrupt();
             // Until it has been noticed.
             while (caller.isInterrupted()) {
@@ -72,7 +122,7 @@ class RunningPartsTests {
             }
             stopped.add("service");
         });
-        parts.add(Stage.GATEWAY, () -> stopped.add("gateway"));
+        parts.start(Stage.GATEWAY, () -> part("gateway"));
         parts.close();
         assertThat(Thread.interrupted()).isTrue();
         assertThat(stopped).containsExactly("gateway", "service", "server");
