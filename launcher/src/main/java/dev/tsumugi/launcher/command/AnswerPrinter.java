@@ -5,6 +5,7 @@ import dev.tsumugi.contracts.api.AskRequest;
 import dev.tsumugi.contracts.api.AskResponse;
 import dev.tsumugi.launcher.client.GatewayClient;
 import dev.tsumugi.launcher.terminal.Output;
+import dev.tsumugi.platform.grounding.Refusals;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -58,7 +59,10 @@ final class AnswerPrinter {
         if (streamed.toString().isBlank()) {
             output.say(answer.answer());
         } else if (!answer.answered() && !streamed.toString().strip().equals(answer.answer())) {
-            output.say("  Taken back, because no passage supports it.\n" + answer.answer());
+            if (!Refusals.isRefusal(streamed.toString())) {
+                output.say("  Taken back, because no passage supports it.");
+            }
+            output.say(answer.answer());
         }
     }
 

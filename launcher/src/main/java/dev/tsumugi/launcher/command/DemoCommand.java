@@ -19,8 +19,8 @@ import picocli.CommandLine.Parameters;
             "Tsumugi stays up; './tsumugi stop' stops it."
         })
 public final class DemoCommand extends Verb {
-    private static final List<String> QUESTIONS =
-            List.of("Which port does the gateway listen on?", "Which topic takes records that cannot be processed?");
+    private static final List<String> QUESTIONS = List.of(
+            "Which port does the gateway listen on?", "To which topic does a record go that cannot be processed?");
     private static final int PASSAGES = 5;
 
     @Parameters(paramLabel = "PATH", arity = "0..*", description = "Files and folders of yours to read as well.")

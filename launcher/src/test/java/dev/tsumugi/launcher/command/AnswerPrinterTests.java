@@ -65,6 +65,15 @@ class AnswerPrinterTests {
     }
 
     @Test
+    void a_refusal_of_the_model_itself_is_not_taken_back() {
+        printer.print(delta("The documents do not hold the answer to this question."));
+        printer.print(done("No certain answer was found. [1]", false));
+        assertThat(printed())
+                .contains("No certain answer was found. [1]", "Leave is ten days.")
+                .doesNotContain("Taken back");
+    }
+
+    @Test
     void an_answer_from_worse_passages_says_so() {
         printer.print(done("Ten days. [1]", true, "Vector search is unavailable."));
         assertThat(printed()).contains("Note: Vector search is unavailable.");

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *       holds them all: what one says of the red team is no support for a sentence about the blue one.
  * </ul>
  *
- * A question supports nothing: small models give the question back. Among supporting windows the one wins that shares the most with the
+ * A question supports nothing: small models give the question back. A refusal is supported by nothing, not even by a document about refusals. Among supporting windows the one wins that shares the most with the
  * sentence, in order (longest common subsequence), and with the question. The quote is exactly {@code parsedText.substring(start, end)} of
  * the document.
  */
@@ -59,6 +59,9 @@ public final class CitationFinder {
      */
     public GroundedAnswer ground(String question, String answer, List<Hit> passages) {
         String text = withoutMarks(answer);
+        if (Refusals.isRefusal(text)) {
+            return new GroundedAnswer(text, List.of());
+        }
         List<Window> windows =
                 passages.stream().flatMap(hit -> windowsOf(hit).stream()).toList();
         List<Words.Word> asked = Words.of(question);
@@ -83,13 +86,19 @@ public final class CitationFinder {
         return new GroundedAnswer(marked.toString(), List.copyOf(citations.values()));
     }
 
-    /** The place that has most to do with a question which got no answer; null when none shares at least half of its content words. */
+    /**
+     * The place that has most to do with a question which got no answer; null when none shares at least half of its content words. A heading that
+     * says nothing beyond the question is no help.
+     */
     public @Nullable Citation closest(String question, List<Hit> passages) {
         List<Words.Word> asked = Words.of(question);
         Set<String> forms = asked.stream().map(Words.Word::form).collect(Collectors.toSet());
         Match best = null;
         for (Hit hit : passages) {
             for (Window window : windowsOf(hit)) {
+                if (window.words().stream().noneMatch(word -> word.content() && !forms.contains(word.form()))) {
+                    continue;
+                }
                 double share = share(asked, window);
                 double score = share + PERTINENCE * pertinence(asked, forms, window);
                 if (share >= MIN_CLOSEST && (best == null || score > best.score() + 1e-9)) {

@@ -82,6 +82,28 @@ class CitationFinderTests {
     }
 
     @Test
+    void a_refusal_is_supported_by_nothing_not_even_by_a_document_about_refusals() {
+        Hit guide = passage("g", "An answer may say that the documents do not hold the answer to a question.");
+        String refusal = Refusals.inLanguageOf("Who is the mayor?");
+        assertThat(finder.ground("Who is the mayor?", refusal, List.of(guide)).supported())
+                .isFalse();
+        String inOtherWords = "An answer may say that the documents do not hold the answer.";
+        assertThat(finder.ground("Who is the mayor?", inOtherWords, List.of(guide))
+                        .supported())
+                .isTrue();
+    }
+
+    @Test
+    void a_heading_that_says_nothing_beyond_the_question_is_not_the_closest() {
+        Hit guide = passage("g", "## State\n\nThe state is in the folder that TSUMUGI_HOME names.");
+        Citation closest = finder.closest("Where is the state kept?", List.of(guide));
+        assertThat(closest).isNotNull();
+        assertThat(closest.quote()).contains("TSUMUGI_HOME");
+        assertThat(finder.closest("Where is the state kept?", List.of(passage("h", "## State"))))
+                .isNull();
+    }
+
+    @Test
     void the_closest_passage_holds_at_least_half_of_the_words_of_the_question() {
         List<Hit> passages = List.of(passage("r", RIVER), passage("o", OFFICE));
         Citation closest = finder.closest("Where do the visitors of the laboratory sign in?", passages);
