@@ -3,6 +3,7 @@
 #include "linear.cuh"
 #include "attention.cuh"
 #include "low_rank.cuh"
+#include "sampling.cuh"
 // Training.
 #include "adamw.cuh"
 #include "causal_attention.cuh"

@@ -152,6 +152,23 @@ inline float __shfl_sync(unsigned, float value, int lane) {
     return emulation::of_bits(emulation::exchange(&bits, 1)[lane][0]);
 }
 
+/** Threads run one at a time. */
+inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long value) {
+    unsigned long long before = *to;
+    *to += value;
+    return before;
+}
+
+inline long long __double_as_longlong(double value) {
+    long long bits;
+    memcpy(&bits, &value, 8);
+    return bits;
+}
+inline double __longlong_as_double(long long bits) {
+    double value;
+    memcpy(&value, &bits, 8);
+    return value;
+}
 inline float __uint_as_float(unsigned bits) {
     return emulation::of_bits(bits);
 }

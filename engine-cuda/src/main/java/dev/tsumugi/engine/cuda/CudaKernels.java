@@ -2,6 +2,7 @@ package dev.tsumugi.engine.cuda;
 
 import dev.tsumugi.engine.kernels.BatchLayout;
 import dev.tsumugi.engine.kernels.BatchPlan;
+import dev.tsumugi.engine.kernels.Draw;
 import dev.tsumugi.engine.kernels.EmbeddingTable;
 import dev.tsumugi.engine.kernels.Kernels;
 import dev.tsumugi.engine.kernels.LowRankRuns;
@@ -11,6 +12,10 @@ import dev.tsumugi.engine.kernels.RopeLayout;
 import dev.tsumugi.engine.kernels.Sizes;
 import dev.tsumugi.engine.kernels.Weight;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +42,13 @@ final class CudaKernels implements Kernels, AutoCloseable {
     /** Room for sums of chunks; more tokens than fit are computed in several launches. */
     private static final long MOST_CHUNK_FLOATS = 16 << 20;
 
+    /** Room for the weights of rows that are drawn from; more rows are drawn one group behind another. */
+    private static final long MOST_WEIGHT_BYTES = 64 << 20;
+
+    private static final int MOST_DRAWS = 1024;
+    /** Of a {@code Draw} in sampling.cuh. */
+    private static final long DRAW_BYTES = 40;
+
     private static final int THREADS = 256;
     private static final int SMALL_BLOCK = 128;
     private static final int WARP = 32;
@@ -50,6 +62,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final Staging staging;
     private final Scratch chunkSums;
     private final Scratch maximums;
+    private final Scratch drawWeights;
+    private final Staging drawTable;
     private final LowRankLauncher lowRank;
     private boolean sent;
 
@@ -60,6 +74,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
         staging = new Staging(device, commands::flush);
         chunkSums = new Scratch(device, commands);
         maximums = new Scratch(device, commands);
+        drawWeights = new Scratch(device, commands);
+        drawTable = new Staging(device, commands::flush);
         lowRank = new LowRankLauncher(device, commands);
     }
 
@@ -567,6 +583,58 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public boolean draws() {
+        return true;
+    }
+
+    @Override
+    public void draw(int[] places, @Nullable Draw[] draws, Tensor x, int rows, int width) {
+        Sizes.require("x", x, (long) rows * width);
+        int[] drawn = IntStream.range(0, rows).filter(r -> draws[r] != null).toArray();
+        int together = (int) Math.clamp(MOST_WEIGHT_BYTES / ((long) width * Double.BYTES), 1, MOST_DRAWS);
+        for (int from = 0; from < drawn.length; from += together) {
+            draw(places, draws, x, Arrays.copyOfRange(drawn, from, Math.min(drawn.length, from + together)), width);
+        }
+    }
+
+    /** @param rows with a draw, so many that their weights have room */
+    private void draw(int[] places, @Nullable Draw[] draws, Tensor x, int[] rows, int width) {
+        commands.flush();
+        device.enter();
+        drawTable.begin(rows.length * (DRAW_BYTES + Integer.BYTES), 2);
+        long table = drawTable.part();
+        for (int row : rows) {
+            Draw draw = Objects.requireNonNull(draws[row]);
+            drawTable.put(Double.doubleToRawLongBits(draw.temperature()));
+            drawTable.put(Double.doubleToRawLongBits(draw.topP()));
+            drawTable.put(Double.doubleToRawLongBits(draw.minP()));
+            drawTable.put(Double.doubleToRawLongBits(draw.uniform()));
+            drawTable.put((long) draw.topK());
+        }
+        long rowTable = drawTable.part();
+        drawTable.put(rows);
+        drawTable.send();
+        long weights = drawWeights.floats(2L * rows.length * width);
+        long tokens = maximums.floats(rows.length);
+        commands.launch("row_draw", rows.length, 1, 1, MOST_THREADS)
+                .add(tokens)
+                .add(weights)
+                .add(DeviceMemory.address(x))
+                .add(table)
+                .add(rowTable)
+                .add(width)
+                .end();
+        int[] chosen = new int[rows.length];
+        commands.flush();
+        // Waits for the stream, so the table may be written again.
+        device.download(tokens, MemorySegment.ofArray(chosen));
+        sent = false;
+        for (int i = 0; i < rows.length; i++) {
+            places[rows[i]] = chosen[i];
+        }
+    }
+
+    @Override
     public int alikeRows() {
         return precision == Precision.FAST ? FEW_ROWS : Integer.MAX_VALUE;
     }
@@ -576,6 +644,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
         lowRank.close();
         chunkSums.close();
         maximums.close();
+        drawWeights.close();
+        drawTable.close();
         staging.close();
     }
 }

@@ -166,6 +166,23 @@ public interface Kernels {
      */
     void largest(int[] places, float[] leads, Tensor x, int rows, int width);
 
+    /** Whether {@link #draw} is worth asking for: not where logits lie in memory of this process anyway. */
+    default boolean draws() {
+        return false;
+    }
+
+    /**
+     * Draws one element of some rows.
+     *
+     * @param places [rows] takes its index where there is a draw; -1 where a row has an element that is no number, or no finite largest one
+     * @param draws [rows], null where nothing is drawn
+     * @param x [rows, width]
+     * @throws UnsupportedOperationException unless {@link #draws}
+     */
+    default void draw(int[] places, @Nullable Draw[] draws, Tensor x, int rows, int width) {
+        throw new UnsupportedOperationException("this backend does not draw");
+    }
+
     /** Batches of up to so many tokens give each of them the bits that it gets alone. */
     default int alikeRows() {
         return Integer.MAX_VALUE;

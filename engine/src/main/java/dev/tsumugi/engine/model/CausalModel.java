@@ -205,6 +205,10 @@ abstract class CausalModel implements LanguageModel {
             if (wanted.wantsLargest()) {
                 kernels.largest(wanted.largest, wanted.leads, out, outputs, config.vocabularySize());
             }
+            if (kernels.draws() && wanted.wantsDraws()) {
+                kernels.draw(wanted.largest, wanted.draws, out, outputs, config.vocabularySize());
+                wanted.setDrawn();
+            }
             if (wanted.wantsLogits()) {
                 backend.download(out, wanted.logits, outputs * config.vocabularySize());
             }

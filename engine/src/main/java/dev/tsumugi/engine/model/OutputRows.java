@@ -1,10 +1,12 @@
 package dev.tsumugi.engine.model;
 
+import dev.tsumugi.engine.kernels.Draw;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What a forward pass gives for its output rows: all logits of a row, or only which is the largest, which is found where the logits are and
- * spares their copy. Filled anew by each pass; its arrays grow with the largest batch.
+ * What a forward pass gives for its output rows: all logits of a row, or only which is the largest or was drawn, which is found where the logits are
+ * and spares their copy. Filled anew by each pass; its arrays grow with the largest batch.
  */
 public final class OutputRows {
     private final int vocabulary;
@@ -13,6 +15,11 @@ public final class OutputRows {
     float[] logits;
     int[] largest = new int[0];
     float[] leads = new float[0];
+
+    @Nullable
+    Draw[] draws = new Draw[0];
+
+    private boolean drawn;
 
     public OutputRows(int vocabulary) {
         this(vocabulary, new float[0]);
@@ -30,7 +37,7 @@ public final class OutputRows {
                     rows + " rows of " + vocabulary + " logits do not fit an array of " + logits.length);
         }
         OutputRows outputs = new OutputRows(vocabulary, logits);
-        outputs.begin(new boolean[rows], rows);
+        outputs.begin(new boolean[rows], new Draw[rows], rows);
         return outputs;
     }
 
@@ -38,9 +45,12 @@ public final class OutputRows {
      * Makes room for the output rows of the next pass.
      *
      * @param onlyLargest of each row, whether {@link #largest} is enough; its logits are then not to be asked for
+     * @param draws of each row, how its token may be drawn where the logits are; null: its logits are wanted, or only the largest
      */
-    public void begin(boolean[] onlyLargest, int rows) {
+    public void begin(boolean[] onlyLargest, @Nullable Draw[] draws, int rows) {
         this.rows = rows;
+        this.draws = draws;
+        drawn = false;
         if (this.onlyLargest.length < rows) {
             int more = rows + 15 & -16;
             this.onlyLargest = new boolean[more];
@@ -77,9 +87,42 @@ public final class OutputRows {
         return false;
     }
 
+    boolean wantsDraws() {
+        for (int r = 0; r < rows; r++) {
+            if (draws[r] != null) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** How the token of {@code row} may be drawn where the logits are, or null. */
+    public @Nullable Draw draw(int row) {
+        return draws[row];
+    }
+
+    /** The places in {@link #largest} of rows with a draw hold what was drawn; their logits are not wanted. */
+    void setDrawn() {
+        drawn = true;
+    }
+
+    /** Whether the token of {@code row} was drawn, and nothing else of it is known. */
+    public boolean isDrawn(int row) {
+        return drawn && draws[row] != null;
+    }
+
+    /**
+     * The token that was drawn.
+     *
+     * @throws IllegalStateException as {@link #largest}
+     */
+    public int drawn(int row) {
+        return largest(row);
+    }
+
     boolean wantsLogits() {
         for (int r = 0; r < rows; r++) {
-            if (!onlyLargest[r]) {
+            if (!onlyLargest[r] && !isDrawn(r)) {
                 return true;
             }
         }

@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.sample;
 
+import dev.tsumugi.engine.kernels.Draw;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -50,6 +51,12 @@ public final class Sampler {
             generated.merge(chosen, 1, Integer::sum);
         }
         return chosen;
+    }
+
+    /** How {@link #next} draws the token at {@code position}, where the settings {@link SamplingSettings#drawsPlainly draw plainly}. */
+    public Draw draw(int position) {
+        return new Draw(
+                settings.temperature(), settings.topK(), settings.topP(), settings.minP(), uniform(seed, position));
     }
 
     /** [V] final probabilities. */

@@ -80,6 +80,11 @@ public record SamplingSettings(
         return isGreedy() && !hasPenalties() && logitBias.isEmpty();
     }
 
+    /** Whether the token is drawn from the model's own logits. */
+    public boolean drawsPlainly() {
+        return !isGreedy() && !hasPenalties() && logitBias.isEmpty();
+    }
+
     public boolean hasPenalties() {
         return repetitionPenalty != 1 || frequencyPenalty != 0 || presencePenalty != 0;
     }

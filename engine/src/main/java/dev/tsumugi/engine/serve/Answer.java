@@ -4,6 +4,7 @@ import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.constrain.Constraint;
 import dev.tsumugi.engine.constrain.ConstraintBudget;
 import dev.tsumugi.engine.constrain.ConstraintState;
+import dev.tsumugi.engine.kernels.Draw;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.OutputRows;
 import dev.tsumugi.engine.sample.Sampler;
@@ -130,9 +131,18 @@ final class Answer {
 
     /** Whether the next token is the one with the largest logit, and nothing else of the logits matters. */
     boolean takesLargest() {
+        return needsOnlyTheToken() && request.sampling().takesLargest();
+    }
+
+    /** How the token that is {@code ahead} of the next one is drawn, where nothing but the draw matters of its logits; else null. */
+    @Nullable
+    Draw draw(int ahead) {
+        return needsOnlyTheToken() && request.sampling().drawsPlainly() ? sampler.draw(sequence.known() + ahead) : null;
+    }
+
+    private boolean needsOnlyTheToken() {
         return constrained == null
                 && request.logprobs() < 0
-                && request.sampling().takesLargest()
                 && (request.firstTokenBias().isEmpty() || !isAtFirstToken());
     }
 
@@ -147,7 +157,9 @@ final class Answer {
      */
     @Nullable
     FinishReason choose(OutputRows outputs, int row, long now) {
-        int token = outputs.hasOnlyLargest(row) ? outputs.largest(row) : sample(outputs, row);
+        int token = outputs.hasOnlyLargest(row)
+                ? outputs.largest(row)
+                : outputs.isDrawn(row) ? outputs.drawn(row) : sample(outputs, row);
         if (firstToken == UNSET) {
             firstToken = now;
         }

@@ -4,6 +4,7 @@ import dev.tsumugi.engine.adapter.AdapterLease;
 import dev.tsumugi.engine.adapter.AdapterLimits;
 import dev.tsumugi.engine.adapter.AdapterSlots;
 import dev.tsumugi.engine.constrain.Constraint;
+import dev.tsumugi.engine.kernels.Draw;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
@@ -14,7 +15,6 @@ import dev.tsumugi.engine.tokenizer.Tokenizer;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -313,14 +313,15 @@ public final class Engine implements AutoCloseable {
 
     private void begin(List<Share> shares, int rows) {
         boolean[] onlyLargest = new boolean[rows];
+        @Nullable Draw[] draws = new Draw[rows];
         int row = 0;
         for (Share share : shares) {
-            if (share.outputs() > 0 && answer(share).takesLargest()) {
-                Arrays.fill(onlyLargest, row, row + share.outputs(), true);
+            for (int ahead = 0; ahead < share.outputs(); ahead++, row++) {
+                onlyLargest[row] = answer(share).takesLargest();
+                draws[row] = answer(share).draw(ahead);
             }
-            row += share.outputs();
         }
-        outputs.begin(onlyLargest, rows);
+        outputs.begin(onlyLargest, draws, rows);
     }
 
     /** Whether most of the step in progress is for requests that are over: then their memory is free, and the others go on, the sooner without it. */

@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.serve;
 
+import dev.tsumugi.engine.kernels.Draw;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.model.Batch;
 import dev.tsumugi.engine.model.KvCache;
@@ -10,6 +11,7 @@ import dev.tsumugi.engine.model.OutputRows;
 import dev.tsumugi.engine.tensor.Shape;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -20,6 +22,9 @@ final class RecallingModel implements LanguageModel {
     private final ModelConfig config;
     private final int period;
     private volatile Runnable beforeStep = () -> {};
+
+    /** What was drawn for tokens at a position, by a backend that draws. */
+    final Map<Integer, Double> uniforms = new ConcurrentHashMap<>();
 
     RecallingModel(int vocabulary, int contextLength) {
         this(vocabulary, contextLength, 0);
@@ -117,6 +122,10 @@ final class RecallingModel implements LanguageModel {
             if (outputs.hasOnlyLargest(output)) {
                 outputs.setLargest(output, next, 5);
                 continue;
+            }
+            Draw draw = outputs.draw(output);
+            if (draw != null) {
+                uniforms.put(seen.length, draw.uniform());
             }
             int from = outputs.firstLogit(output);
             Arrays.fill(outputs.logits(), from, from + outputs.vocabulary(), 0);

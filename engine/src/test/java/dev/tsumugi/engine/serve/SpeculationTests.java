@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import dev.tsumugi.engine.sample.Sampler;
 import dev.tsumugi.engine.sample.SamplingSettings;
 import dev.tsumugi.engine.serve.Scheduler.Share;
 import dev.tsumugi.engine.tokenizer.GoldenFiles;
@@ -261,6 +262,20 @@ class SpeculationTests {
             speculation.measured(1, 1_000_000L);
             assertThat(++steps).isLessThan(60);
         }
+    }
+
+    @Test
+    void a_backend_is_asked_to_draw_each_guessed_token_with_the_number_of_its_own_position() throws Exception {
+        SamplingSettings sampling =
+                SamplingSettings.atTemperature(1).withTopK(1).withSeed(3);
+        try (Engine engine = start(LIMITS)) {
+            answer(engine, GenerationRequest.of(prompt(1, 40), 60).withSampling(sampling));
+            assertThat(engine.status().rightGuesses()).isGreaterThan(10);
+        }
+        Sampler sampler = new Sampler(sampling, 0, new int[0]);
+        assertThat(quoting.uniforms).hasSizeGreaterThanOrEqualTo(60);
+        quoting.uniforms.forEach((position, uniform) ->
+                assertThat(uniform).isEqualTo(sampler.draw(position).uniform()));
     }
 
     @Test
