@@ -7,9 +7,11 @@
 static const int SEGMENT = 8;
 static const int RANK_WARPS = 4;
 
+// An adapter is one piece of memory that may lie anywhere: its table holds places within it, in bytes.
+
 /** Of one output behind an A; in the order of Java's CudaLowRank. */
 struct LowRankPart {
-    const float* b;  // [rank][outputs]
+    long long b;  // [rank][outputs]
     int output;
     int outputs;
     int firstRank;
@@ -20,28 +22,31 @@ struct LowRankPart {
 
 /** One numbered update of an adapter. */
 struct LowRankUpdate {
-    const float* a;  // [ranks][inputs], all A's one below another
-    const LowRankPart* parts;
+    long long a;  // [ranks][inputs], all A's one below another
+    long long parts;
     int ranks;
     int count;
 };
 
-/** Rows with one adapter. */
+/** Rows with one adapter, whose memory begins with its updates. */
 struct LowRankSegment {
-    const LowRankUpdate* updates;
+    const char* adapter;
     int first;
     int rows;
+
+    __device__ __forceinline__ LowRankUpdate update(int number) const { return ((const LowRankUpdate*)adapter)[number]; }
+    __device__ __forceinline__ const float* values(long long at) const { return (const float*)(adapter + at); }
 };
 
 /** shrunk[t, r] = A x: a block a segment and RANK_WARPS ranks, a warp a rank. */
 KERNEL(low_rank_shrink, 128, float* shrunk, const float* x, const LowRankSegment* segments, int number, int K, int pitch) {
     LowRankSegment segment = segments[blockIdx.x];
-    LowRankUpdate update = segment.updates[number];
+    LowRankUpdate update = segment.update(number);
     int r = blockIdx.y * RANK_WARPS + threadIdx.x / WARP;
     if (r >= update.ranks) {
         return;
     }
-    const float* a = update.a + (size_t)r * K;
+    const float* a = segment.values(update.a) + (size_t)r * K;
     float sums[SEGMENT] = {};
     for (int k = threadIdx.x % WARP; k < K; k += WARP) {
 #pragma unroll
@@ -65,11 +70,12 @@ KERNEL(low_rank_shrink, 128, float* shrunk, const float* x, const LowRankSegment
 /** A block a segment, 128 outputs and one part of the update; a thread an output. */
 KERNEL(low_rank_expand, 128, float* out0, float* out1, float* out2, float* out3, const float* shrunk, const LowRankSegment* segments, int number, int pitch) {
     LowRankSegment segment = segments[blockIdx.x];
-    LowRankUpdate update = segment.updates[number];
+    LowRankUpdate update = segment.update(number);
     if ((int)blockIdx.z >= update.count) {
         return;
     }
-    LowRankPart part = update.parts[blockIdx.z];
+    LowRankPart part = ((const LowRankPart*)(segment.adapter + update.parts))[blockIdx.z];
+    const float* values = segment.values(part.b);
     int n = blockIdx.y * 128 + threadIdx.x;
     if (n >= part.outputs) {
         return;
@@ -77,7 +83,7 @@ KERNEL(low_rank_expand, 128, float* out0, float* out1, float* out2, float* out3,
     const float* from = shrunk + (size_t)segment.first * pitch + part.firstRank;
     float sums[SEGMENT] = {};
     for (int r = 0; r < part.rank; r++) {
-        float b = part.b[(size_t)r * part.outputs + n];
+        float b = values[(size_t)r * part.outputs + n];
 #pragma unroll
         for (int i = 0; i < SEGMENT; i++) {
             if (i < segment.rows) {

@@ -30,13 +30,15 @@ public final class CudaBackend implements Backend {
 
     private final Device device;
     private final Commands commands;
+    private final AdapterTier adapters;
     private final CudaKernels kernels;
     private final CudaTrainingKernels training;
 
     CudaBackend(Device device, Precision precision) {
         this.device = device;
         commands = new Commands(device);
-        kernels = new CudaKernels(device, commands, precision);
+        adapters = new AdapterTier(device);
+        kernels = new CudaKernels(device, commands, adapters, precision);
         training = new CudaTrainingKernels(device, commands, kernels);
     }
 
@@ -114,7 +116,12 @@ public final class CudaBackend implements Backend {
 
     @Override
     public LowRankUpdates prepareLowRank(List<@Nullable LowRankSource> sources) {
-        return new CudaLowRank(device, sources);
+        return new CudaLowRank(device, adapters, sources);
+    }
+
+    /** For tests. */
+    AdapterTier adapters() {
+        return adapters;
     }
 
     @Override
@@ -136,6 +143,7 @@ public final class CudaBackend implements Backend {
     public void close() {
         training.close();
         kernels.close();
+        adapters.close();
         commands.close();
         device.close();
     }

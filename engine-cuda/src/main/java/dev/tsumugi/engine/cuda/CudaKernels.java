@@ -67,7 +67,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final LowRankLauncher lowRank;
     private boolean sent;
 
-    CudaKernels(Device device, Commands commands, Precision precision) {
+    CudaKernels(Device device, Commands commands, AdapterTier adapters, Precision precision) {
         this.device = device;
         this.commands = commands;
         this.precision = precision;
@@ -76,7 +76,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         maximums = new Scratch(device, commands);
         drawWeights = new Scratch(device, commands);
         drawTable = new Staging(device, commands::flush);
-        lowRank = new LowRankLauncher(device, commands);
+        lowRank = new LowRankLauncher(device, commands, adapters);
     }
 
     @Override

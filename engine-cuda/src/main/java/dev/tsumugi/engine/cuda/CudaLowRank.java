@@ -4,14 +4,16 @@ import dev.tsumugi.engine.kernels.LowRankSource;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.quant.Dequantization;
 import dev.tsumugi.engine.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** An adapter on the device: all its A's and B's in fp32, and a table of them that kernels look a number up in (low_rank.cuh). */
+/**
+ * An adapter as the device reads it: all its A's and B's in fp32 behind a table that kernels look a number up in (low_rank.cuh). It lies in pinned memory of
+ * the host, from where {@link AdapterTier} brings it to the device.
+ */
 final class CudaLowRank implements LowRankUpdates {
     /** Outputs that an update may add to: parameters of a kernel. */
     static final int MOST_OUTPUTS = 4;
@@ -22,7 +24,8 @@ final class CudaLowRank implements LowRankUpdates {
     private static final int PART_BYTES = 32;
 
     private final List<Update> updates = new ArrayList<>();
-    private final DeviceMemory memory;
+    private final AdapterTier tier;
+    private final PinnedMemory memory;
 
     /** One output of an update. */
     record Part(int output, int outputs) {}
@@ -36,7 +39,8 @@ final class CudaLowRank implements LowRankUpdates {
     record Update(int ranks, int inputs, List<Part> parts) {}
 
     /** @param sources by number; null where there is no update */
-    CudaLowRank(Device device, List<@Nullable LowRankSource> sources) {
+    CudaLowRank(Device device, AdapterTier tier, List<@Nullable LowRankSource> sources) {
+        this.tier = tier;
         int parts = 0;
         long values = 0;
         for (LowRankSource source : sources) {
@@ -66,12 +70,10 @@ final class CudaLowRank implements LowRankUpdates {
         }
         long tables = (long) sources.size() * UPDATE_BYTES + (long) parts * PART_BYTES;
         tables = tables + 255 & -256;
-        // No launch that was not made yet reads an adapter when it is closed.
-        memory = new DeviceMemory(device, tables + values * Float.BYTES, () -> {});
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bytes = arena.allocate(memory.byteSize(), 64);
-            write(bytes, sources, tables);
-            device.upload(bytes, memory.address());
+        memory = new PinnedMemory(device, tables + values * Float.BYTES);
+        try {
+            write(memory.segment(), sources, tables);
+            tier.add(this);
         } catch (RuntimeException | Error e) {
             memory.close();
             throw e;
@@ -87,8 +89,8 @@ final class CudaLowRank implements LowRankUpdates {
             if (source == null) {
                 continue;
             }
-            to.set(ValueLayout.JAVA_LONG, update, memory.address() + value);
-            to.set(ValueLayout.JAVA_LONG, update + 8, memory.address() + part);
+            to.set(ValueLayout.JAVA_LONG, update, value);
+            to.set(ValueLayout.JAVA_LONG, update + 8, part);
             to.set(ValueLayout.JAVA_INT, update + 16, updates.get(number).ranks());
             to.set(ValueLayout.JAVA_INT, update + 20, source.ups().size());
             int[] firstRank = new int[source.downs().size()];
@@ -105,7 +107,7 @@ final class CudaLowRank implements LowRankUpdates {
             }
             for (LowRankSource.Up up : source.ups()) {
                 int rank = (int) up.b().shape().get(1);
-                to.set(ValueLayout.JAVA_LONG, part, memory.address() + value);
+                to.set(ValueLayout.JAVA_LONG, part, value);
                 to.set(ValueLayout.JAVA_INT, part + 8, up.output());
                 to.set(ValueLayout.JAVA_INT, part + 12, up.rows().length);
                 to.set(ValueLayout.JAVA_INT, part + 16, firstRank[up.down()]);
@@ -150,12 +152,12 @@ final class CudaLowRank implements LowRankUpdates {
     }
 
     /**
-     * Where the table of updates is.
+     * All of it.
      *
      * @throws IllegalStateException when it was freed
      */
-    long table() {
-        return memory.address();
+    MemorySegment image() {
+        return memory.segment();
     }
 
     @Override
@@ -170,6 +172,7 @@ final class CudaLowRank implements LowRankUpdates {
 
     @Override
     public void close() {
+        tier.remove(this);
         memory.close();
     }
 }

@@ -4,9 +4,15 @@ import dev.tsumugi.engine.kernels.LowRankRuns;
 import dev.tsumugi.engine.kernels.LowRankUpdates;
 import dev.tsumugi.engine.kernels.Sizes;
 import dev.tsumugi.engine.tensor.Tensor;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Low-rank updates of a batch. Which rows take which adapter is sent once a forward pass: for its tokens, and for its output rows. */
+/**
+ * Low-rank updates of a batch. Which rows take which adapter is sent once a forward pass: for its tokens, and for its output rows. Where the device
+ * has no room for all adapters of a batch together, they are applied one after another.
+ */
 final class LowRankLauncher implements AutoCloseable {
     /** As in low_rank.cuh. */
     private static final int SEGMENT = 8;
@@ -18,6 +24,7 @@ final class LowRankLauncher implements AutoCloseable {
 
     private final Device device;
     private final Commands commands;
+    private final AdapterTier adapters;
     private final Scratch shrunk;
     private final Table[] tables;
 
@@ -28,6 +35,9 @@ final class LowRankLauncher implements AutoCloseable {
         @Nullable
         LowRankRuns runs;
 
+        /** {@link AdapterTier#evictions} when it was filled: later ones may have taken what it points to. */
+        long evictions;
+
         long address;
         int segments;
 
@@ -36,9 +46,10 @@ final class LowRankLauncher implements AutoCloseable {
         }
     }
 
-    LowRankLauncher(Device device, Commands commands) {
+    LowRankLauncher(Device device, Commands commands, AdapterTier adapters) {
         this.device = device;
         this.commands = commands;
+        this.adapters = adapters;
         shrunk = new Scratch(device, commands);
         tables = new Table[] {
             new Table(new Staging(device, commands::flush)), new Table(new Staging(device, commands::flush))
@@ -66,7 +77,6 @@ final class LowRankLauncher implements AutoCloseable {
                 continue;
             }
             CudaLowRank adapter = CudaLowRank.of(updates);
-            long unused = adapter.table();
             CudaLowRank.Update update = adapter.update(number);
             for (CudaLowRank.Part part : update.parts()) {
                 Sizes.requireLowRank(outs, part.output(), part.outputs(), x, update.inputs(), runs.starts()[i + 1]);
@@ -81,6 +91,10 @@ final class LowRankLauncher implements AutoCloseable {
             return;
         }
         Table table = table(runs);
+        if (table == null) {
+            oneByOne(outs, x, runs, number);
+            return;
+        }
         long room = shrunk.floats((long) runs.rows() * pitch);
         commands.launch("low_rank_shrink", table.segments, Math.ceilDiv(ranks, RANKS_A_BLOCK), 1, THREADS)
                 .add(room)
@@ -97,11 +111,22 @@ final class LowRankLauncher implements AutoCloseable {
         commands.add(room).add(table.address).add(number).add(pitch).end();
     }
 
-    private Table table(LowRankRuns runs) {
+    /** Null when the adapters do not fit the device together. */
+    private @Nullable Table table(LowRankRuns runs) {
         for (Table table : tables) {
-            if (table.runs == runs) {
+            if (table.runs == runs && table.evictions == adapters.evictions()) {
                 return table;
             }
+        }
+        Set<CudaLowRank> needed = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (LowRankUpdates updates : runs.updates()) {
+            if (updates != null) {
+                needed.add(CudaLowRank.of(updates));
+            }
+        }
+        // Evicting frees memory, before which all that was asked for must be on its way.
+        if (!adapters.bring(needed, commands::flush)) {
+            return null;
         }
         for (Table table : tables) {
             if (table.runs == null) {
@@ -116,7 +141,29 @@ final class LowRankLauncher implements AutoCloseable {
         return tables[0];
     }
 
-    private static void fill(Table table, LowRankRuns runs) {
+    private void oneByOne(Tensor[] outs, Tensor x, LowRankRuns runs, int number) {
+        for (int i = 0; i < runs.count(); i++) {
+            LowRankUpdates updates = runs.updates()[i];
+            if (updates == null || runs.starts()[i] == runs.starts()[i + 1]) {
+                continue;
+            }
+            if (!adapters.bring(Set.of(CudaLowRank.of(updates)), commands::flush)) {
+                throw new CudaException(
+                        "bringing an adapter of " + (updates.byteSize() >> 20) + " MiB to " + device.name(),
+                        2,
+                        "the budget is used up",
+                        "other adapters have been taken away already");
+            }
+            int[] starts = {0, runs.starts()[i], runs.starts()[i + 1]};
+            add(outs, x, new LowRankRuns(starts, new @Nullable LowRankUpdates[] {null, updates}), number);
+            // The tables of the next one are written at the same place.
+            commands.flush();
+            device.synchronize();
+            reset();
+        }
+    }
+
+    private void fill(Table table, LowRankRuns runs) {
         int most = 0;
         for (int i = 0; i < runs.count(); i++) {
             most += Math.ceilDiv(runs.starts()[i + 1] - runs.starts()[i], SEGMENT);
@@ -129,7 +176,7 @@ final class LowRankLauncher implements AutoCloseable {
             if (updates == null) {
                 continue;
             }
-            long address = CudaLowRank.of(updates).table();
+            long address = adapters.address(CudaLowRank.of(updates));
             for (int row = runs.starts()[i]; row < runs.starts()[i + 1]; row += SEGMENT) {
                 table.staging.put(address);
                 table.staging.put(row);
@@ -139,6 +186,7 @@ final class LowRankLauncher implements AutoCloseable {
         }
         table.staging.send();
         table.runs = runs;
+        table.evictions = adapters.evictions();
     }
 
     @Override
