@@ -174,7 +174,7 @@ public final class Evaluation implements AutoCloseable {
     private Judged judge(Example example, double loss, String answer) {
         List<Hit> passages = ExamplePrompts.passages(example);
         GroundedAnswer grounded = citations.ground(example.question(), answer, passages);
-        boolean refused = Refusals.isRefusal(answer) || !grounded.supported();
+        boolean refused = !grounded.supported();
         boolean knowsDocuments = !example.cited().isEmpty();
         return new Judged(
                 example.id(),
