@@ -17,19 +17,29 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
  * A model with an adapter worked into its weights, for programs that know no adapters. Each adapted weight becomes {@code W + scale * B A},
- * computed in single precision and rounded to the type that it had; everything else is copied.
+ * computed in single precision and rounded to the type that it had; everything else is copied. A head that shares its weight with the
+ * embeddings becomes one of its own if the adapter changes it.
  */
 public final class MergedModel {
     private static final String WEIGHTS = "model.safetensors";
     private static final List<String> OTHER_WEIGHTS =
             List.of(".safetensors", ".safetensors.index.json", ".bin", ".gguf");
+    private static final String CONFIG = "config.json";
+    /** Weights of heads, and those of the embeddings that they may share. */
+    private static final Map<String, String> SHARED = Map.of(
+            "lm_head.weight", "model.embed_tokens.weight",
+            "embed_out.weight", "gpt_neox.embed_in.weight");
+
+    private static final Pattern TIED = Pattern.compile("(\"tie_word_embeddings\"\\s*:\\s*)true");
     private static final int COPIED_AT_A_TIME = 1 << 20;
 
     private MergedModel() {}
@@ -38,20 +48,31 @@ public final class MergedModel {
      * @param base a model folder with {@code config.json} and safetensors
      * @param target a folder that is not there yet, or is empty
      * @throws ModelFileException when the adapter does not fit, or the weights are of a type that cannot be written
-     * @throws IllegalArgumentException when {@code target} is in use
+     * @throws IllegalArgumentException when {@code target} is in use, or {@code base} is no folder
      */
     public static void write(Path base, PeftAdapter adapter, Path target) throws IOException {
         if (Files.exists(target) && !isEmptyFolder(target)) {
             throw new IllegalArgumentException(target + " is there already; name a new folder");
         }
+        if (!Files.isDirectory(base)) {
+            throw new IllegalArgumentException(
+                    base + " is no folder with config.json and safetensors. The weights of a GGUF file cannot be"
+                            + " merged: name the folder of the model that it was made from");
+        }
         adapter.requireFinite();
+        boolean untied;
         try (SafetensorsModelFiles files = SafetensorsModelFiles.open(base)) {
             SortedMap<String, LowRankPair> pairs = new TreeMap<>();
             adapter.pairs().forEach((module, pair) -> pairs.put(checked(files, module, pair), pair));
+            untied = pairs.keySet().stream().anyMatch(name -> files.tensor(name).isEmpty());
             Files.createDirectories(target);
             writeWeights(files, pairs, target.resolve(WEIGHTS));
         }
         copyTheRest(base, target);
+        if (untied) {
+            Path config = target.resolve(CONFIG);
+            Files.writeString(config, TIED.matcher(Files.readString(config)).replaceFirst("$1false"));
+        }
     }
 
     private static boolean isEmptyFolder(Path folder) throws IOException {
@@ -66,12 +87,11 @@ public final class MergedModel {
     /** Name of the weight that the pair changes. */
     private static String checked(SafetensorsModelFiles files, String module, LowRankPair pair) {
         String name = module + ".weight";
-        Tensor weight = files.tensor(name)
+        Tensor weight = weight(files, name)
                 .orElseThrow(() -> new ModelFileException(
                         files.folder(),
                         "has no weight " + name + ", which the adapter changes",
-                        "Use the model that it was trained on; an adapted head that shares its weight with the embeddings"
-                                + " cannot be merged"));
+                        "Use the model that it was trained on"));
         Shape merged = new Shape(pair.b().shape().get(0), pair.a().shape().get(1));
         if (!weight.shape().equals(merged)) {
             throw new ModelFileException(
@@ -86,10 +106,16 @@ public final class MergedModel {
         return name;
     }
 
+    /** That of the embeddings for a head that shares it. */
+    private static Optional<Tensor> weight(SafetensorsModelFiles files, String name) {
+        return files.tensor(name).or(() -> Optional.ofNullable(SHARED.get(name)).flatMap(files::tensor));
+    }
+
     private static void writeWeights(SafetensorsModelFiles files, SortedMap<String, LowRankPair> pairs, Path target)
             throws IOException {
         SortedMap<String, Tensor> tensors = new TreeMap<>();
         files.tensorNames().forEach(name -> tensors.put(name, files.tensor(name).orElseThrow()));
+        pairs.keySet().forEach(name -> tensors.put(name, weight(files, name).orElseThrow()));
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(target))) {
             PeftWriter.writeHeader(out, tensors, Map.of());
             for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {

@@ -71,6 +71,33 @@ class MergedModelTests {
         }
     }
 
+    /** An adapter of the head alone. */
+    private Path head(LoadedModel model) throws IOException {
+        Path folder = work.resolve("head");
+        PeftWriter.write(
+                folder,
+                new PeftWriter.Settings("tiny-llama", 4, 8, false),
+                RandomAdapters.pairs(model.model().adaptableModules(), List.of("lm_head"), 4, 2, 7));
+        return folder;
+    }
+
+    @Test
+    void a_head_that_shares_the_embeddings_is_merged_into_one_of_its_own() throws IOException {
+        assertThat(Files.readString(BASE.resolve("config.json"))).contains("\"tie_word_embeddings\": true");
+        Path folder;
+        try (LoadedModel model = LoadedModel.open(BASE, ModelOptions.defaults().withBackend("vector"))) {
+            folder = head(model);
+        }
+        Path merged = work.resolve("merged");
+        try (PeftAdapter adapter = PeftAdapter.open(folder)) {
+            MergedModel.write(BASE, adapter, merged);
+        }
+        assertThat(answer(merged, null).tokens())
+                .isEqualTo(answer(BASE, folder).tokens())
+                .isNotEqualTo(answer(BASE, null).tokens());
+        assertThat(Files.readString(merged.resolve("config.json"))).contains("\"tie_word_embeddings\": false");
+    }
+
     @Test
     void what_is_there_is_never_written_over_and_what_does_not_fit_is_refused() throws IOException {
         Files.writeString(work.resolve("mine"), "mine");
@@ -80,6 +107,10 @@ class MergedModelTests {
         try (PeftAdapter adapter = PeftAdapter.open(GoldenFiles.path("lora/gptneox-r8"))) {
             assertThatThrownBy(() -> MergedModel.write(BASE, adapter, work.resolve("new")))
                     .hasMessageContaining("query_key_value");
+        }
+        try (PeftAdapter adapter = PeftAdapter.open(GoldenFiles.path("lora/llama-r8"))) {
+            assertThatThrownBy(() -> MergedModel.write(work.resolve("mine"), adapter, work.resolve("new")))
+                    .hasMessageContaining("GGUF");
         }
         assertThat(work.resolve("new")).doesNotExist();
     }
