@@ -15,6 +15,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,6 +34,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.io.ClassPathResource;
+import org.springframework.jdbc.core.simple.JdbcClient;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -277,6 +280,15 @@ class TrainerIT {
         json(200, call("POST", "/internal/training/examples", "origins", lines.toString()));
         JsonNode set = json(201, call("POST", "/internal/training/sets", "origins", "{\"unanswerableShare\": 0.3}"));
         String path = "/internal/training/sets/" + set.get("id").stringValue();
+        // As contents were before origins were kept.
+        JdbcClient jdbc = service.getBean(JdbcClient.class);
+        jdbc.sql("UPDATE example_contents SET content = content - 'origins' WHERE tenant = 'origins'")
+                .update();
+        assertThat(generated(path, "train"))
+                .allMatch(member -> member.get("example").get("origins").isEmpty());
+        jdbc.sql(new ClassPathResource("db/migration/trainer/V7__origins_in_contents.sql")
+                        .getContentAsString(StandardCharsets.UTF_8))
+                .update();
         for (String split : List.of("train", "held-out")) {
             JsonNode generated = generated(path, split).getFirst().get("example");
             String document = generated.get("origins").get(0).stringValue();
@@ -309,6 +321,11 @@ class TrainerIT {
                                         .get("documents"))
                         .as("a document that nothing was learned from is not listed")
                         .hasSize(3));
+        assertThat(jdbc.sql("SELECT count(*) FROM withdrawn_documents WHERE document_id = 'doc/unknown'")
+                        .query(Long.class)
+                        .single())
+                .as("nor kept")
+                .isZero();
     }
 
     private static List<JsonNode> generated(String set, String split) throws Exception {

@@ -29,15 +29,18 @@ class AdapterConfiguration {
     }
 
     @Bean
-    Housekeeping adapterHousekeeping(StoredAdapters store, AdapterRegistry registry, AdapterProperties properties) {
-        return new Housekeeping(store, registry, properties);
+    Housekeeping adapterHousekeeping(
+            StoredAdapters store, AdapterRegistry registry, QueryAdapters queryAdapters, AdapterProperties properties) {
+        return new Housekeeping(store, registry, queryAdapters, properties);
     }
 
     /** Adapters that no name needs any more. */
-    record Housekeeping(StoredAdapters store, AdapterRegistry registry, AdapterProperties properties) {
+    record Housekeeping(
+            StoredAdapters store, AdapterRegistry registry, QueryAdapters queryAdapters, AdapterProperties properties) {
 
         @Scheduled(fixedDelayString = "PT15M", initialDelayString = "PT5M")
         void collect() throws IOException {
+            queryAdapters.collect(properties.grace());
             int deleted = store.collect(properties.grace(), registry::refersTo);
             if (deleted > 0) {
                 log.info("Deleted {} adapters that no name needs any more", deleted);

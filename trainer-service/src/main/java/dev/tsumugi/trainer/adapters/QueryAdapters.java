@@ -5,6 +5,7 @@ import dev.tsumugi.platform.adapters.QueryAdapter;
 import dev.tsumugi.platform.web.ProblemException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Optional;
 import org.springframework.http.MediaType;
@@ -28,13 +29,13 @@ public class QueryAdapters {
         this.registry = registry;
     }
 
-    /** @return digest; storing the same again changes nothing */
+    /** @return digest; storing the same again renews its age */
     public String store(QueryAdapter adapter) {
         byte[] content = adapter.content();
         String digest = digest(content);
-        jdbc.sql("INSERT INTO query_adapters (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING")
-                .params(digest, content)
-                .update();
+        jdbc.sql("""
+                        INSERT INTO query_adapters (digest, content) VALUES (?, ?)
+                        ON CONFLICT (digest) DO UPDATE SET created_at = now()""").params(digest, content).update();
         return digest;
     }
 
@@ -50,6 +51,17 @@ public class QueryAdapters {
                                 version -> Optional.ofNullable(version.metrics().get(METRIC)))
                         .flatMap(digest -> find(digest.toString()))
                         .map(QueryAdapter::parse));
+    }
+
+    /**
+     * Deletes those that no version of an adapter names.
+     *
+     * @param grace in which the job that stored one has it named
+     */
+    void collect(Duration grace) {
+        jdbc.sql("""
+                        DELETE FROM query_adapters q WHERE created_at < now() - make_interval(secs => ?)
+                          AND NOT EXISTS (SELECT 1 FROM adapter_versions v WHERE v.metrics ->> ? = q.digest)""").params(grace.toSeconds(), METRIC).update();
     }
 
     private Optional<byte[]> find(String digest) {

@@ -12,12 +12,14 @@ import java.util.zip.ZipException;
 /**
  * What {@link java.util.zip.ZipFile} does not tell of a zip file before it reads the directory into memory: how long that is, and which
  * entries are symbolic links. A file whose directory two readers could look for in two places is refused. Source: APPNOTE.TXT of PKWARE,
- * 4.3.12, 4.3.16 and 4.4.15, and the modes of Unix that Info-ZIP keeps in the upper half of the external attributes.
+ * 4.3.12, 4.3.15, 4.3.16 and 4.4.15, and the modes of Unix that Info-ZIP keeps in the upper half of the external attributes.
  */
 final class ZipDirectory {
     private static final int END_SIGNATURE = 0x06054b50;
     private static final int ENTRY_SIGNATURE = 0x02014b50;
     private static final int END_LENGTH = 22;
+    private static final int ZIP64_LOCATOR_SIGNATURE = 0x07064b50;
+    private static final int ZIP64_LOCATOR_LENGTH = 20;
     private static final int ENTRY_LENGTH = 46;
     private static final int LONGEST_COMMENT = 0xffff;
     private static final int MADE_ON_UNIX = 3;
@@ -32,6 +34,7 @@ final class ZipDirectory {
      * The first entry that is neither a file nor a folder, but a link or a device.
      *
      * @throws ZipException when it is no zip file, its directory is too large, or not plainly where it should be
+     * @throws InvalidAdapterZipException when it has a second directory, that of zip64
      */
     static Optional<String> firstSpecialEntry(Path zip) throws IOException {
         try (FileChannel channel = FileChannel.open(zip)) {
@@ -43,6 +46,12 @@ final class ZipDirectory {
             }
             if (at < 0) {
                 throw new ZipException("it has no directory");
+            }
+            if (at >= ZIP64_LOCATOR_LENGTH && end.getInt(at - ZIP64_LOCATOR_LENGTH) == ZIP64_LOCATOR_SIGNATURE) {
+                throw new InvalidAdapterZipException(
+                        "The zip file is of the kind zip64, for files of 4 GiB and more, which is not taken."
+                                + " Zip the PEFT folder with a program that writes zip64 only where it must; zip -r does, unless it reads from a"
+                                + " pipe.");
             }
             long length = Integer.toUnsignedLong(end.getInt(at + 12));
             long offset = Integer.toUnsignedLong(end.getInt(at + 16));

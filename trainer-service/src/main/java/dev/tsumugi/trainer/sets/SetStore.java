@@ -188,6 +188,16 @@ class SetStore {
                 .update();
     }
 
+    /** Of what nothing was learned from, and that no job can be about to learn from. */
+    void forgetWithdrawals(String tenant) {
+        jdbc.sql("""
+                        DELETE FROM withdrawn_documents w WHERE tenant = ? AND examples = 0
+                          AND NOT EXISTS (SELECT 1 FROM job_documents d
+                                          WHERE d.tenant = w.tenant AND d.document_id = w.document_id)
+                          AND NOT EXISTS (SELECT 1 FROM jobs j
+                                          WHERE j.tenant = w.tenant AND j.started_at IS NOT NULL AND j.finished_at IS NULL)""").param(tenant).update();
+    }
+
     /** The database's time, later than that of every withdrawal whose transaction has ended. */
     Instant now() {
         return jdbc.sql("SELECT clock_timestamp()")

@@ -112,6 +112,7 @@ public class TrainingSets {
         store.lockTenant(tenant);
         int gone = examples.deleteByDocument(tenant, document);
         store.withdraw(tenant, document);
+        store.forgetWithdrawals(tenant);
         store.recordWithdrawal(tenant, document, gone);
     }
 

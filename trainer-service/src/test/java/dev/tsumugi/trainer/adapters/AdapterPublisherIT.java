@@ -143,6 +143,25 @@ class AdapterPublisherIT {
     }
 
     @Test
+    void a_query_adapter_goes_when_no_version_of_an_adapter_names_it() throws IOException {
+        JdbcClient jdbc = service.bean(JdbcClient.class);
+        for (String digest : List.of("named", "unnamed")) {
+            jdbc.sql(
+                            "INSERT INTO query_adapters (digest, content, created_at) VALUES (?, '', now() - interval '2 hours')")
+                    .param(digest)
+                    .update();
+        }
+        jdbc.sql("INSERT INTO query_adapters (digest, content) VALUES ('new', '')")
+                .update();
+        publisher.publish("queries", "x", FIRST, BASE, "{\"queryAdapter\": \"named\"}", null);
+        service.bean(AdapterConfiguration.Housekeeping.class).collect();
+        assertThat(jdbc.sql("SELECT digest FROM query_adapters ORDER BY digest")
+                        .query(String.class)
+                        .list())
+                .containsExactly("named", "new");
+    }
+
+    @Test
     void what_is_unsound_is_refused_and_leaves_the_name_as_it_was(@TempDir Path broken) throws IOException {
         publisher.publish("sound", "x", FIRST, BASE, "{}", null);
         Files.copy(FIRST.resolve("adapter_config.json"), broken.resolve("adapter_config.json"));

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.ZipEntry;
@@ -37,6 +39,15 @@ class AdapterZipTests {
         byte[] joined = new byte[zip.length + 100];
         System.arraycopy(zip, 0, joined, 100, zip.length);
         refused(joined, "directory is damaged");
+    }
+
+    @Test
+    void a_directory_of_zip64_is_refused_by_its_name() throws IOException {
+        byte[] zip = zip(1, "README.md");
+        int end = zip.length - 22;
+        ByteBuffer joined = ByteBuffer.allocate(zip.length + 20).order(ByteOrder.LITTLE_ENDIAN);
+        joined.put(zip, 0, end).putInt(0x07064b50).put(new byte[16]).put(zip, end, 22);
+        refused(joined.array(), "zip64");
     }
 
     private void refused(byte[] content, String reason) throws IOException {
