@@ -66,6 +66,13 @@ public final class TrainCommand extends Verb {
     String base;
 
     @Option(
+            names = "--objective",
+            paramLabel = "OBJECTIVE",
+            description = "sft: all passages in one prompt; rag-sequence: each passage alone, and a query adapter.")
+    @Nullable
+    String objective;
+
+    @Option(
             names = "--sweep",
             description = "Try several ranks and learning rates for a few steps first, and go on with the best.")
     boolean sweep;
@@ -99,6 +106,7 @@ public final class TrainCommand extends Verb {
 
     private Map<String, Object> settings() {
         Map<String, Object> settings = new LinkedHashMap<>();
+        put(settings, "objective", objective);
         put(settings, "epochs", epochs);
         put(settings, "rank", rank);
         put(settings, "learningRate", learningRate);

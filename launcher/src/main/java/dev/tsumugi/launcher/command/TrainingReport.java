@@ -171,6 +171,7 @@ final class TrainingReport {
         return switch (state) {
             case "PROMOTED" -> "Promoted.";
             case "REJECTED" -> "Not promoted.";
+            case "UNCHANGED" -> "Nothing to do.";
             case "REFUSED" -> "Refused.";
             case "CANCELLED" -> "";
             default -> "Failed.";
