@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public record PlatformRecord(long pid, Instant startedAt, int port, boolean ready) {
     private static final Duration CLOCK_TOLERANCE = Duration.ofSeconds(5);
+    private static final Duration KILLED_END = Duration.ofSeconds(20);
+    private static final Duration BETWEEN_LOOKS = Duration.ofMillis(50);
 
     /** Held by the running platform. */
     static final class Hold implements AutoCloseable {
@@ -63,7 +66,7 @@ public record PlatformRecord(long pid, Instant startedAt, int port, boolean read
     static Hold take(StateFolder home, int port) {
         try {
             FileChannel channel = FileChannel.open(lockFile(home), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            if (lock(channel) == null) {
+            if (!lockOnceFree(home, channel)) {
                 channel.close();
                 throw new LaunchException("Tsumugi is running already"
                         + read(home)
@@ -116,12 +119,26 @@ public record PlatformRecord(long pid, Instant startedAt, int port, boolean read
     public Optional<ProcessHandle> handle() {
         return ProcessHandle.of(pid)
                 .filter(ProcessHandle::isAlive)
+                // One that was killed is alive until its memory is freed, but has no command any more.
+                .filter(process -> process.info().command().isPresent())
                 .filter(process ->
                         Duration.between(startOf(process), startedAt).abs().compareTo(CLOCK_TOLERANCE) < 0);
     }
 
     private static Instant startOf(ProcessHandle process) {
         return process.info().startInstant().orElse(Instant.EPOCH);
+    }
+
+    /** False when somebody runs; waits for one who was killed, whose lock lasts until his memory is freed. */
+    private static boolean lockOnceFree(StateFolder home, FileChannel channel) throws IOException {
+        long deadline = System.nanoTime() + KILLED_END.toNanos();
+        while (lock(channel) == null) {
+            if (running(home).isPresent() || System.nanoTime() > deadline) {
+                return false;
+            }
+            LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
+        }
+        return true;
     }
 
     private static @Nullable FileLock lock(FileChannel channel) throws IOException {

@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class PlatformRecordTests {
@@ -45,6 +49,32 @@ class PlatformRecordTests {
                     .isInstanceOf(LaunchException.class)
                     .hasMessageContaining("running already")
                     .hasMessageContaining("http://localhost:8180");
+        }
+    }
+
+    @Test
+    @Timeout(30)
+    void the_lock_of_a_killed_one_is_waited_for() throws Exception {
+        // A record of a process that is no more, and a lock that is still held.
+        Files.writeString(
+                home.run().resolve("platform"), "pid=1\nstartedAt=2020-01-01T00:00:00Z\nport=8180\nready=true\n");
+        try (FileChannel dying =
+                FileChannel.open(home.run().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            assertThat(dying.tryLock()).isNotNull();
+            FutureTask<Boolean> next = new FutureTask<>(() -> {
+                try (PlatformRecord.Hold hold = PlatformRecord.take(home, 8180)) {
+                    return hold.followsKilled();
+                }
+            });
+            Thread starting = Thread.ofPlatform().start(next);
+            while (starting.getState() != Thread.State.TIMED_WAITING) {
+                assertThat(next.isDone()).isFalse();
+                Thread.onSpinWait();
+            }
+
+            dying.close();
+
+            assertThat(next.get()).isTrue();
         }
     }
 
