@@ -8,6 +8,7 @@ import dev.tsumugi.engine.serve.GenerationResult;
 import dev.tsumugi.engine.serve.LoadedModel;
 import dev.tsumugi.engine.serve.ModelOptions;
 import dev.tsumugi.engine.tokenizer.ChatMessage;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +26,9 @@ final class EngineSuite implements Suite {
     private static final int ANSWER = 128;
     private static final int ORDINARY_TOKENS_FROM = 1000;
     private static final long CACHE_BYTES = 512L << 20;
+
+    private static final com.sun.management.ThreadMXBean ALLOCATIONS =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private final @Nullable Path path;
     private final @Nullable Path text;
@@ -72,6 +76,11 @@ final class EngineSuite implements Suite {
                             / seconds(result.timings()
                                     .total()
                                     .minus(result.timings().firstToken()));
+                });
+                recorder.measure("allocated for a token, decode, 1 streams", "KiB", () -> {
+                    long before = ALLOCATIONS.getTotalThreadAllocatedBytes();
+                    GenerationResult unused = generate(plain, vocabulary, PROMPT, ANSWER);
+                    return (ALLOCATIONS.getTotalThreadAllocatedBytes() - before) / 1024.0 / ANSWER;
                 });
                 quote(model, engine, plain, recorder);
             }

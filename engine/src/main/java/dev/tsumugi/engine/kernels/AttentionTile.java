@@ -9,86 +9,98 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>The cache is read by spans of blocks that begin at fixed positions, and every row takes them in the same order and with the same
  * operations, so its result does not depend on the rows it shares the tile with.
+ *
+ * <p>An object serves one thread, tile after tile: new ones would be nearly all that decoding allocates.
  */
 final class AttentionTile {
     /** Slots whose scores are turned into weights together. */
     private static final int SPAN_SLOTS = 128;
 
-    private final VectorCache cache;
-    private final int layer;
-    private final HostBatchPlan plan;
-    private final int firstToken;
-    private final int firstHead;
-    private final int taskHeads;
-    private final int keyValueHead;
-    private final int heads;
-    private final int window;
-    private final int rows;
-    /** Rows with those that fill up the last four: four at a time hide the latency of sums, and cost less than three singly. */
-    private final int paddedRows;
-
-    private final int headSize;
-    private final int valueStride;
-    private final int slotStride;
-    private final int spanBlocks;
-    private final long spanBytes;
-
-    /** Keys and values are used as they are stored, in bfloat16; else {@link #keys} and {@link #values} are fp32. */
-    private final boolean direct;
-
-    /** Addresses of keys and values of the blocks of the present span. */
-    private final long[] keys;
-
-    private final long[] values;
-
-    /** [rows][D], scaled. */
-    private final long query;
-    /** [rows][spanBlocks][slots]. */
-    private final long scores;
-    /** [rows][D padded], not yet divided by the sums. */
-    private final long sums;
-    /** [rows] each: running maximum, and running sum of weights. */
-    private final long maximums;
-
-    private final long totals;
-    private final long wideKeys;
-    private final long wideValues;
-
-    AttentionTile(
+    /**
+     * What the tiles of one layer share.
+     *
+     * @param out [tokens, heads, D]
+     * @param queries as {@code out}
+     * @param taskHeads heads of a tile
+     */
+    record Layer(
             VectorCache cache,
             int layer,
             HostBatchPlan plan,
-            int firstToken,
-            int endToken,
-            int firstHead,
-            int taskHeads,
-            int keyValueHead,
+            long out,
+            long queries,
             int heads,
+            int taskHeads,
             int window,
-            Scratch scratch) {
-        this.cache = cache;
-        this.layer = layer;
-        this.plan = plan;
-        this.firstToken = firstToken;
-        this.firstHead = firstHead;
-        this.taskHeads = taskHeads;
-        this.keyValueHead = keyValueHead;
-        this.heads = heads;
-        this.window = window;
-        rows = (endToken - firstToken) * taskHeads;
+            float scale) {}
+
+    private final Scratch scratch;
+    private Layer of;
+    private int firstToken;
+    private int firstHead;
+    private int rows;
+    /** Rows with those that fill up the last four: four at a time hide the latency of sums, and cost less than three singly. */
+    private int paddedRows;
+
+    private int headSize;
+    private int valueStride;
+    private int slotStride;
+    private int spanBlocks;
+    private long spanBytes;
+
+    /** Keys and values are used as they are stored, in bfloat16; else {@link #keys} and {@link #values} are fp32. */
+    private boolean direct;
+
+    /** Addresses of keys and values of the blocks of the present span. */
+    private long[] keys = new long[0];
+
+    private long[] values = new long[0];
+
+    /** [rows][D], scaled. */
+    private long query;
+    /** [rows][spanBlocks][slots]. */
+    private long scores;
+    /** [rows][D padded], not yet divided by the sums. */
+    private long sums;
+    /** [rows] each: running maximum, and running sum of weights. */
+    private long maximums;
+
+    private long totals;
+    private long wideKeys;
+    private long wideValues;
+
+    /** @param first of the layers whose tiles are run */
+    AttentionTile(Scratch scratch, Layer first) {
+        this.scratch = scratch;
+        of = first;
+    }
+
+    /** Computes the tile of tokens {@code first} until {@code end} and {@link Layer#taskHeads} heads from {@code head} on. */
+    void run(Layer layer, int first, int end, int head) {
+        of = layer;
+        firstToken = first;
+        firstHead = head;
+        rows = (end - first) * layer.taskHeads;
+        arrange(layer.cache);
+        attend();
+    }
+
+    /** Finds out sizes, and shares the scratch memory out. */
+    private void arrange(VectorCache cache) {
         paddedRows = rows == 1 ? 1 : rows + 3 & -4;
         headSize = cache.headSize();
         valueStride = cache.valueStride();
         slotStride = cache.slotStride();
         spanBlocks = Math.max(1, SPAN_SLOTS / slotStride);
         spanBytes = spanBlocks * slotStride * Lanes.FLOAT_BYTES;
-        keys = new long[spanBlocks];
-        values = new long[spanBlocks];
+        if (keys.length != spanBlocks) {
+            keys = new long[spanBlocks];
+            values = new long[spanBlocks];
+        }
         direct = cache.isBFloat16() && paddedRows <= 4 && valueStride % (2 * Lanes.L) == 0;
         long wide = cache.isBFloat16() && !direct ? spanBlocks * (cache.keyElements() + cache.valueElements()) : 0;
         long rowBytes = (valueStride + VectorCache.padded(headSize) + 2) * Lanes.FLOAT_BYTES + spanBytes;
-        long base = scratch.address(wide * Lanes.FLOAT_BYTES + paddedRows * rowBytes);
-        sums = base;
+        sums = scratch.address(wide * Lanes.FLOAT_BYTES + paddedRows * rowBytes);
         scores = sums + (long) paddedRows * valueStride * Lanes.FLOAT_BYTES;
         wideKeys = scores + paddedRows * spanBytes;
         wideValues = wideKeys + (wide == 0 ? 0 : spanBlocks * cache.keyElements() * Lanes.FLOAT_BYTES);
@@ -97,8 +109,10 @@ final class AttentionTile {
         totals = maximums + paddedRows * Lanes.FLOAT_BYTES;
     }
 
-    void run(long out, long queries, float scale) {
-        begin(queries, scale);
+    private void attend() {
+        HostBatchPlan plan = of.plan;
+        int taskHeads = of.taskHeads;
+        begin();
         int firstPosition = plan.positions[firstToken];
         int lastPosition = firstPosition + rows / taskHeads - 1;
         int lastBlock = lastPosition / plan.blockTokens;
@@ -115,28 +129,28 @@ final class AttentionTile {
             }
             gather(Math.min(blocks * plan.blockTokens, lastPosition - base + 1));
         }
-        finish(out);
+        finish();
     }
 
     private int firstVisible(int position) {
-        return window == 0 ? 0 : Math.max(0, position - window + 1);
+        return of.window == 0 ? 0 : Math.max(0, position - of.window + 1);
     }
 
     private long element(int row) {
-        int token = firstToken + row / taskHeads;
-        return ((long) token * heads + firstHead + row % taskHeads) * headSize * Lanes.FLOAT_BYTES;
+        int token = firstToken + row / of.taskHeads;
+        return ((long) token * of.heads + firstHead + row % of.taskHeads) * headSize * Lanes.FLOAT_BYTES;
     }
 
-    private void begin(long queries, float scale) {
+    private void begin() {
         Lanes.zero(sums, (long) paddedRows * valueStride * Lanes.FLOAT_BYTES);
         Lanes.zero(query, (long) paddedRows * headSize * Lanes.FLOAT_BYTES);
         Lanes.zero(scores, paddedRows * spanBytes);
         for (int r = 0; r < rows; r++) {
-            long from = queries + element(r);
+            long from = of.queries + element(r);
             long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
             for (int d = 0; d < headSize; d += Lanes.L) {
                 FloatVector scaled =
-                        Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d).mul(scale);
+                        Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d).mul(of.scale);
                 Lanes.store(scaled, to + d * Lanes.FLOAT_BYTES, headSize - d);
             }
             Lanes.setFloat(maximums + r * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
@@ -146,11 +160,13 @@ final class AttentionTile {
 
     /** Finds the blocks of a span, and widens them where they are stored in 16 bits. */
     private void load(int base, int blocks) {
-        int sequence = plan.sequences[firstToken];
+        VectorCache cache = of.cache;
+        int keyValueHead = firstHead / (of.heads / cache.keyValueHeads());
+        int sequence = of.plan.sequences[firstToken];
         for (int b = 0; b < blocks; b++) {
-            int block = plan.block(sequence, base + b * plan.blockTokens);
-            keys[b] = cache.keys(layer, block, keyValueHead);
-            values[b] = cache.values(layer, block, keyValueHead);
+            int block = of.plan.block(sequence, base + b * of.plan.blockTokens);
+            keys[b] = cache.keys(of.layer, block, keyValueHead);
+            values[b] = cache.values(of.layer, block, keyValueHead);
             if (cache.isBFloat16() && !direct) {
                 long keyElements = cache.keyElements();
                 long valueElements = cache.valueElements();
@@ -331,10 +347,10 @@ final class AttentionTile {
             return;
         }
         for (int b = 0; b < blocks; b++) {
-            int base = b * plan.blockTokens;
+            int base = b * of.plan.blockTokens;
             long block = at + b * slotStride * Lanes.FLOAT_BYTES;
             hide(block, 0, Math.min(from - base, slotStride));
-            hide(block, Math.clamp(to - base, 0, plan.blockTokens), slotStride);
+            hide(block, Math.clamp(to - base, 0, of.plan.blockTokens), slotStride);
         }
         long maximum = maximums + row * Lanes.FLOAT_BYTES;
         long total = totals + row * Lanes.FLOAT_BYTES;
@@ -363,7 +379,9 @@ final class AttentionTile {
     private static void scale(long values, int count, float factor) {
         for (int i = 0; i < count; i += Lanes.L) {
             long at = values + i * Lanes.FLOAT_BYTES;
-            Lanes.load(at).mul(factor).intoMemorySegment(Lanes.ALL, at, Lanes.ORDER);
+            FloatVector.fromMemorySegment(Lanes.F, Lanes.ALL, at, Lanes.ORDER)
+                    .mul(factor)
+                    .intoMemorySegment(Lanes.ALL, at, Lanes.ORDER);
         }
     }
 
@@ -418,7 +436,7 @@ final class AttentionTile {
 
     /** Block after block, all columns of it, so that it is read in the order of its memory. */
     private void gatherDirectly(int positions) {
-        int blockTokens = plan.blockTokens;
+        int blockTokens = of.plan.blockTokens;
         long stride = valueStride * (long) Short.BYTES;
         long sumBytes = valueStride * Lanes.FLOAT_BYTES;
         for (int b = 0; b * blockTokens < positions; b++) {
@@ -442,7 +460,7 @@ final class AttentionTile {
         long third = Math.min(2 * Lanes.VECTOR_BYTES, last);
         long stride = valueStride * Lanes.FLOAT_BYTES;
         long to = sums + column;
-        int blockTokens = plan.blockTokens;
+        int blockTokens = of.plan.blockTokens;
         FloatVector sum0 = Lanes.load(to);
         FloatVector sum1 = Lanes.load(to + second);
         FloatVector sum2 = Lanes.load(to + third);
@@ -471,7 +489,7 @@ final class AttentionTile {
     private void gatherFour(long weights, long column, int positions, long to) {
         long stride = valueStride * Lanes.FLOAT_BYTES;
         long weightBytes = spanBytes;
-        int blockTokens = plan.blockTokens;
+        int blockTokens = of.plan.blockTokens;
         long second = to + Lanes.VECTOR_BYTES;
         FloatVector low0 = Lanes.load(to);
         FloatVector low1 = Lanes.load(to + stride);
@@ -517,8 +535,8 @@ final class AttentionTile {
     private void gatherOne(long weights, long column, int positions, long to) {
         long stride = valueStride * Lanes.FLOAT_BYTES;
         FloatVector sum = Lanes.load(to);
-        for (int b = 0; b * plan.blockTokens < positions; b++) {
-            int slots = Math.min(plan.blockTokens, positions - b * plan.blockTokens);
+        for (int b = 0; b * of.plan.blockTokens < positions; b++) {
+            int slots = Math.min(of.plan.blockTokens, positions - b * of.plan.blockTokens);
             long weight = weights + b * slotStride * Lanes.FLOAT_BYTES;
             for (int s = 0; s < slots; s++) {
                 FloatVector value = Lanes.load(values[b] + column + s * stride);
@@ -528,15 +546,12 @@ final class AttentionTile {
         sum.intoMemorySegment(Lanes.ALL, to, Lanes.ORDER);
     }
 
-    private void finish(long out) {
+    private void finish() {
         for (int r = 0; r < rows; r++) {
             float inverse = 1 / Lanes.getFloat(totals + r * Lanes.FLOAT_BYTES);
             long from = sums + (long) r * valueStride * Lanes.FLOAT_BYTES;
-            long to = out + element(r);
-            for (int d = 0; d < headSize; d += Lanes.L) {
-                FloatVector value = Lanes.load(from + d * Lanes.FLOAT_BYTES).mul(inverse);
-                Lanes.store(value, to + d * Lanes.FLOAT_BYTES, headSize - d);
-            }
+            scale(from, valueStride, inverse);
+            Lanes.copy(from, of.out + element(r), headSize * Lanes.FLOAT_BYTES);
         }
     }
 }

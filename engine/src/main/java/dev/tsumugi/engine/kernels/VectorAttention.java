@@ -1,5 +1,6 @@
 package dev.tsumugi.engine.kernels;
 
+import dev.tsumugi.engine.kernels.AttentionTile.Layer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,11 +13,13 @@ final class VectorAttention implements AutoCloseable {
 
     private final ThreadTeam team;
     private final Scratch[] scratch;
+    private final @Nullable AttentionTile[] memberTiles;
     private @Nullable LongRunAttention longRuns;
 
     VectorAttention(ThreadTeam team) {
         this.team = team;
         scratch = new Scratch[team.size()];
+        memberTiles = new AttentionTile[team.size()];
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
@@ -48,24 +51,22 @@ final class VectorAttention implements AutoCloseable {
         boolean split = tiles * cache.keyValueHeads() < 2 * team.size();
         int taskHeads = split ? 1 : groupHeads;
         int parts = heads / taskHeads;
+        Layer of = new Layer(cache, layer, plan, out, queries, heads, taskHeads, window, scale);
         team.run(tiles * parts, (task, member) -> {
             // Later tiles see more and take longer; begun first, they do not end last.
             int tile = tiles - 1 - task / parts;
-            int firstHead = task % parts * taskHeads;
-            new AttentionTile(
-                            cache,
-                            layer,
-                            plan,
-                            tileStarts[2 * tile],
-                            tileStarts[2 * tile + 1],
-                            firstHead,
-                            taskHeads,
-                            firstHead / groupHeads,
-                            heads,
-                            window,
-                            scratch[member])
-                    .run(out, queries, scale);
+            int head = task % parts * taskHeads;
+            tile(member, of).run(of, tileStarts[2 * tile], tileStarts[2 * tile + 1], head);
         });
+    }
+
+    private AttentionTile tile(int member, Layer of) {
+        AttentionTile tile = memberTiles[member];
+        if (tile == null) {
+            tile = new AttentionTile(scratch[member], of);
+            memberTiles[member] = tile;
+        }
+        return tile;
     }
 
     private static void runLong(
