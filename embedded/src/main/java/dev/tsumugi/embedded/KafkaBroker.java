@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * {@code broker.pid}, {@code kafka.log}.
  */
 final class KafkaBroker {
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(18);
     private static final Duration READY_LIMIT = Duration.ofMinutes(3);
     private static final Duration LEFTOVERS_LIMIT = Duration.ofSeconds(30);
     private static final int PORT_ATTEMPTS = 10;
@@ -78,7 +79,12 @@ final class KafkaBroker {
                     log,
                     BrokerMain.READY::equals);
             // At once: whoever starts after a kill during this start has to find this broker.
-            Files.writeString(pidFile(), Long.toString(started.pid()));
+            try {
+                Files.writeString(pidFile(), Long.toString(started.pid()));
+            } catch (IOException e) {
+                started.stop(STOP_LIMIT);
+                throw e;
+            }
             if (started.awaitReady(READY_LIMIT)) {
                 process = started;
                 return;
@@ -206,7 +212,7 @@ final class KafkaBroker {
 
     void stop() {
         if (process != null) {
-            process.stop(Duration.ofSeconds(18));
+            process.stop(STOP_LIMIT);
         }
     }
 }

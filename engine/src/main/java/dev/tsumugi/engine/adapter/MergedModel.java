@@ -20,9 +20,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A model with an adapter worked into its weights, for programs that know no adapters. Each adapted weight becomes {@code W + scale * B A},
@@ -39,7 +40,7 @@ public final class MergedModel {
             "lm_head.weight", "model.embed_tokens.weight",
             "embed_out.weight", "gpt_neox.embed_in.weight");
 
-    private static final Pattern TIED = Pattern.compile("(\"tie_word_embeddings\"\\s*:\\s*)true");
+    private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final int COPIED_AT_A_TIME = 1 << 20;
 
     private MergedModel() {}
@@ -60,18 +61,22 @@ public final class MergedModel {
                             + " merged: name the folder of the model that it was made from");
         }
         adapter.requireFinite();
-        boolean untied;
+        boolean ownHead;
         try (SafetensorsModelFiles files = SafetensorsModelFiles.open(base)) {
             SortedMap<String, LowRankPair> pairs = new TreeMap<>();
             adapter.pairs().forEach((module, pair) -> pairs.put(checked(files, module, pair), pair));
-            untied = pairs.keySet().stream().anyMatch(name -> files.tensor(name).isEmpty());
+            ownHead = pairs.keySet().stream().anyMatch(SHARED::containsKey);
             Files.createDirectories(target);
             writeWeights(files, pairs, target.resolve(WEIGHTS));
         }
         copyTheRest(base, target);
-        if (untied) {
+        if (ownHead) {
+            // Where this is true, or missing, programs may put the embeddings in the place of a head that is there.
             Path config = target.resolve(CONFIG);
-            Files.writeString(config, TIED.matcher(Files.readString(config)).replaceFirst("$1false"));
+            if (JSON.readTree(Files.readString(config)) instanceof ObjectNode settings) {
+                settings.put("tie_word_embeddings", false);
+                Files.writeString(config, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(settings));
+            }
         }
     }
 

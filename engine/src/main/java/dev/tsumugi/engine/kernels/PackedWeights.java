@@ -11,11 +11,13 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -51,6 +53,11 @@ public final class PackedWeights implements AutoCloseable {
     /** A start that writes takes seconds; what is older was left by one that was killed. */
     private static final Duration ABANDONED = Duration.ofMinutes(10);
 
+    /** After this long without a start that reads a file, its model is taken to be gone. */
+    private static final Duration UNUSED = Duration.ofDays(30);
+
+    private static final String SUFFIX = ".packed";
+
     private static final int SAMPLE = 256;
 
     private enum State {
@@ -69,6 +76,9 @@ public final class PackedWeights implements AutoCloseable {
     private @Nullable FileChannel channel;
     private List<Entry> entries = new ArrayList<>();
     private int taken;
+    /** Whether {@link #part} was begun here, and is not in place yet. */
+    private boolean begun;
+
     private long position;
 
     private PackedWeights(Path file, String stamp) {
@@ -85,12 +95,12 @@ public final class PackedWeights implements AutoCloseable {
 
     /**
      * @param folder where forms are kept, made when it is missing
-     * @param name of the file in it
+     * @param name of the file in it, without {@value #SUFFIX}
      * @param stamp what tells that the model's files are still the same, a line of text
      * @param modelBytes of the model's files
      */
     public static PackedWeights in(Path folder, String name, String stamp, long modelBytes) {
-        PackedWeights kept = new PackedWeights(folder.resolve(name), stamp.replace('\n', ' '));
+        PackedWeights kept = new PackedWeights(folder.resolve(name + SUFFIX), stamp.replace('\n', ' '));
         if (modelBytes <= LARGEST_MODEL) {
             try {
                 kept.open(folder, modelBytes);
@@ -110,11 +120,13 @@ public final class PackedWeights implements AutoCloseable {
             if (index != null) {
                 entries = index;
                 state = State.READING;
+                Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
                 return;
             }
             existing.close();
             channel = null;
         }
+        removeUnused(folder);
         if (Files.getFileStore(folder).getUsableSpace() / FREE_PARTS < modelBytes) {
             return;
         }
@@ -127,8 +139,21 @@ public final class PackedWeights implements AutoCloseable {
         try {
             channel = FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             state = State.WRITING;
+            begun = true;
         } catch (FileAlreadyExistsException e) {
             log.debug("Another start is writing {}", part);
+        }
+    }
+
+    /** What models that were moved or deleted have left behind. */
+    private static void removeUnused(Path folder) throws IOException {
+        Instant cutoff = Instant.now().minus(UNUSED);
+        try (DirectoryStream<Path> kept = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
+            for (Path other : kept) {
+                if (Files.getLastModifiedTime(other).toInstant().isBefore(cutoff)) {
+                    Files.deleteIfExists(other);
+                }
+            }
         }
     }
 
@@ -259,6 +284,7 @@ public final class PackedWeights implements AutoCloseable {
         write(tail);
         open().close();
         Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        begun = false;
         log.info("Kept packed weights in {}, for the next start", file);
     }
 
@@ -295,25 +321,27 @@ public final class PackedWeights implements AutoCloseable {
     /** Packs from here on; a file that is of no use is removed, so that the next start writes it anew. */
     private void giveUp(String why, @Nullable Exception cause) {
         log.info("{} {}{}; weights are packed", file, why, cause == null ? "" : " (" + cause + ")");
-        Path useless = state == State.READING ? file : part;
+        boolean useless = state == State.READING;
         close();
-        try {
-            Files.deleteIfExists(useless);
-        } catch (IOException e) {
-            log.debug("{} cannot be removed", useless, e);
+        if (useless) {
+            try {
+                Files.deleteIfExists(file);
+            } catch (IOException e) {
+                log.debug("{} cannot be removed", file, e);
+            }
         }
     }
 
     /** Forgets what is not {@link #complete}. */
     @Override
     public void close() {
-        boolean unfinished = state == State.WRITING;
         state = State.OFF;
         try {
             if (channel != null) {
                 channel.close();
             }
-            if (unfinished) {
+            if (begun) {
+                begun = false;
                 Files.deleteIfExists(part);
             }
         } catch (IOException e) {

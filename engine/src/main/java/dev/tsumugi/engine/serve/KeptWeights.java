@@ -2,6 +2,7 @@ package dev.tsumugi.engine.serve;
 
 import dev.tsumugi.engine.kernels.PackedWeights;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +13,7 @@ import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Where the packed weights of a model are kept, and by what they are known again: its path, and each file's name, size and time. */
+/** Where the packed weights of a model are kept, and by what they are known again: its path, and each file's name, size and times. */
 final class KeptWeights {
     /** Smaller ones are packed in no time. */
     private static final long SMALLEST_MODEL = 16L << 20;
@@ -35,6 +36,8 @@ final class KeptWeights {
                         .append(attributes.size())
                         .append(' ')
                         .append(attributes.lastModifiedTime().toInstant())
+                        .append(' ')
+                        .append(changed(file))
                         .append("; ");
             }
             if (bytes < SMALLEST_MODEL) {
@@ -42,12 +45,19 @@ final class KeptWeights {
             }
             CRC32C crc = new CRC32C();
             crc.update(path.toString().getBytes(StandardCharsets.UTF_8));
-            String name = path.getFileName() + "-" + Long.toHexString(crc.getValue()) + ".packed";
+            String name = path.getFileName() + "-" + Long.toHexString(crc.getValue());
             return PackedWeights.in(folder, name, stamp.toString(), bytes);
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             log.info("The weights of {} are packed: {}", model, e.toString());
             return PackedWeights.none();
         }
+    }
+
+    /** When the file's entry was written, which copying with times does not take over; empty where the system does not say. */
+    private static String changed(Path file) throws IOException {
+        return file.getFileSystem().supportedFileAttributeViews().contains("unix")
+                ? String.valueOf(Files.getAttribute(file, "unix:ctime"))
+                : "";
     }
 
     private static List<Path> files(Path model) throws IOException {

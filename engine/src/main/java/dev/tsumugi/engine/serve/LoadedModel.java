@@ -69,6 +69,9 @@ public final class LoadedModel implements AutoCloseable {
         } catch (CompletionException e) {
             model.close();
             backend.close();
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }

@@ -95,7 +95,7 @@ class MergedModelTests {
         assertThat(answer(merged, null).tokens())
                 .isEqualTo(answer(BASE, folder).tokens())
                 .isNotEqualTo(answer(BASE, null).tokens());
-        assertThat(Files.readString(merged.resolve("config.json"))).contains("\"tie_word_embeddings\": false");
+        assertThat(Files.readString(merged.resolve("config.json"))).contains("\"tie_word_embeddings\" : false");
     }
 
     @Test

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +48,7 @@ class PackedWeightsTests {
         }
 
         Start with(String stamp, Tensor... sources) {
-            return with(PackedWeights.in(folder, NAME, stamp, BYTES), sources);
+            return with(PackedWeights.in(folder, "model", stamp, BYTES), sources);
         }
 
         Start with(PackedWeights kept, Tensor... sources) {
@@ -160,7 +161,7 @@ class PackedWeightsTests {
 
     @Test
     void a_start_that_fails_keeps_nothing() throws IOException {
-        try (PackedWeights kept = PackedWeights.in(folder, NAME, "stamp", BYTES)) {
+        try (PackedWeights kept = PackedWeights.in(folder, "model", "stamp", BYTES)) {
             new Start(1).fill(kept, A);
         }
 
@@ -179,11 +180,26 @@ class PackedWeightsTests {
     }
 
     @Test
+    void what_no_start_has_read_for_a_month_is_removed_when_another_model_is_kept() throws IOException {
+        new Start(1).with(PackedWeights.in(folder, "old", "stamp", BYTES), A, B).packedAll();
+        Path old = folder.resolve("old.packed");
+        Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofDays(31))));
+        new Start(2).with(PackedWeights.in(folder, "old", "stamp", BYTES), A, B).readWhatWasPackedBy(1);
+        new Start(3).with("stamp", A, B).packedAll();
+        assertThat(files()).as("reading it was a use").containsExactlyInAnyOrder("old.packed", NAME);
+
+        Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofDays(31))));
+        new Start(4).with("another", A, B).packedAll();
+
+        assertThat(files()).containsExactly(NAME);
+    }
+
+    @Test
     void a_place_that_cannot_be_written_and_a_model_too_large_are_no_errors() throws IOException {
         Path file = Files.createFile(folder.resolve("file"));
-        new Start(1).with(PackedWeights.in(file, NAME, "stamp", BYTES), A, B).packedAll();
+        new Start(1).with(PackedWeights.in(file, "model", "stamp", BYTES), A, B).packedAll();
         new Start(2)
-                .with(PackedWeights.in(folder, NAME, "stamp", PackedWeights.LARGEST_MODEL + 1), A, B)
+                .with(PackedWeights.in(folder, "model", "stamp", PackedWeights.LARGEST_MODEL + 1), A, B)
                 .packedAll();
         assertThat(files()).containsExactly("file");
     }
