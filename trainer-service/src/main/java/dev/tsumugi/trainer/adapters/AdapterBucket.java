@@ -10,13 +10,19 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
-import java.util.List;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ClientBuilder;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
@@ -25,40 +31,38 @@ import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
 /**
- * Adapters in a bucket of S3, or of a server that speaks its protocol, as {@code adapters/DIGEST/FILE}. Credentials and region come from where the AWS
- * SDK looks for them. The weights are written last, and only with them an adapter is there.
+ * Adapters in a bucket of S3, or of a server that speaks its protocol, as {@code PREFIX DIGEST/FILE}. Credentials and region come from where the AWS
+ * SDK looks for them. The weights are written last; only with all its files an adapter is there. Whatever else lies below the prefix is left alone.
  */
 final class AdapterBucket implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(AdapterBucket.class);
     private static final Duration ATTEMPT_LIMIT = Duration.ofSeconds(30);
     private static final Duration CALL_LIMIT = Duration.ofMinutes(2);
-    private static final String PREFIX = "adapters/";
-    private static final String WEIGHTS = AdapterStore.FILES.getLast();
+    /** Of the slowest line to a bucket, 2 Mbit/s. */
+    private static final long LEAST_BYTES_PER_SECOND = 250_000;
+
+    private static final Pattern DIGEST = Pattern.compile("[0-9a-f]{64}");
+    private static final Pattern PREFIX = Pattern.compile("([A-Za-z0-9_-][A-Za-z0-9._-]*/)*");
 
     private final String bucket;
+    private final String prefix;
     private final S3Client s3;
 
-    /** @throws IllegalStateException when the server says that there is no such bucket, or not for us */
+    /** @throws IllegalStateException when settings or credentials are missing or wrong, or the server says that there is no such bucket, or not for us */
     AdapterBucket(AdapterProperties.S3 properties) {
         bucket = properties.bucket();
-        S3ClientBuilder builder = S3Client.builder()
-                .forcePathStyle(properties.pathStyle())
-                .overrideConfiguration(
-                        limits -> limits.apiCallAttemptTimeout(ATTEMPT_LIMIT).apiCallTimeout(CALL_LIMIT));
-        if (!properties.endpoint().isBlank()) {
-            builder.endpointOverride(URI.create(properties.endpoint()));
+        prefix = properties.prefix();
+        if (!PREFIX.matcher(prefix).matches()) {
+            throw unusable(
+                    "its prefix '" + prefix + "' is not letters, digits, '.', '_', '-' with a / after each part", null);
         }
-        s3 = builder.build();
+        s3 = connect(properties);
         try {
             s3.headBucket(head -> head.bucket(bucket));
         } catch (S3Exception e) {
             if (e.statusCode() < 500) {
                 s3.close();
-                throw new IllegalStateException(
-                        "The bucket " + bucket + " for adapters cannot be used (" + e.statusCode()
-                                + "). Make it, or mend tsumugi.trainer.adapters.s3 (TSUMUGI_S3_BUCKET,"
-                                + " TSUMUGI_S3_ENDPOINT) and the credentials.",
-                        e);
+                throw unusable("" + e.statusCode(), e);
             }
             log.warn("The bucket {} for adapters does not answer yet: {}", bucket, e.getMessage());
         } catch (SdkException e) {
@@ -67,12 +71,62 @@ final class AdapterBucket implements AutoCloseable {
         }
     }
 
+    /** Looks for credentials too: the first call would, and without them it fails like one in an outage. */
+    private S3Client connect(AdapterProperties.S3 properties) {
+        S3ClientBuilder builder = S3Client.builder()
+                .forcePathStyle(properties.pathStyle())
+                .overrideConfiguration(
+                        limits -> limits.apiCallAttemptTimeout(ATTEMPT_LIMIT).apiCallTimeout(CALL_LIMIT));
+        try (DefaultCredentialsProvider credentials =
+                DefaultCredentialsProvider.builder().build()) {
+            credentials.resolveCredentials();
+            if (!properties.endpoint().isBlank()) {
+                builder.endpointOverride(URI.create(properties.endpoint()));
+            }
+            return builder.region(region(properties)).build();
+        } catch (RuntimeException e) {
+            // Nothing has been asked of the server yet, so the settings are to blame.
+            throw unusable(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Servers other than AWS need none, but the signature does. */
+    private static Region region(AdapterProperties.S3 properties) {
+        try {
+            return new DefaultAwsRegionProviderChain().getRegion();
+        } catch (SdkException e) {
+            if (properties.endpoint().isBlank()) {
+                throw e;
+            }
+            return Region.US_EAST_1;
+        }
+    }
+
+    private IllegalStateException unusable(String why, @Nullable Throwable cause) {
+        return new IllegalStateException(
+                "The bucket " + bucket + " for adapters cannot be used (" + why
+                        + "). Make it, or mend tsumugi.trainer.adapters.s3 (TSUMUGI_S3_BUCKET, TSUMUGI_S3_PREFIX,"
+                        + " TSUMUGI_S3_ENDPOINT), the credentials and the region (AWS_ACCESS_KEY_ID,"
+                        + " AWS_SECRET_ACCESS_KEY, AWS_REGION).",
+                cause);
+    }
+
+    static boolean isDigest(String text) {
+        return DIGEST.matcher(text).matches();
+    }
+
     /** Overwriting what is there renews its age. */
     void upload(String digest, Path folder) throws IOException {
         try {
             for (String file : AdapterStore.FILES) {
+                Path path = folder.resolve(file);
+                Duration limit = uploadLimit(Files.size(path));
                 s3.putObject(
-                        put -> put.bucket(bucket).key(key(digest, file)), RequestBody.fromFile(folder.resolve(file)));
+                        put -> put.bucket(bucket)
+                                .key(key(digest, file))
+                                .overrideConfiguration(limits ->
+                                        limits.apiCallAttemptTimeout(limit).apiCallTimeout(limit.multipliedBy(2))),
+                        RequestBody.fromFile(path));
             }
         } catch (SdkException e) {
             throw failed("take the adapter " + digest, e);
@@ -109,31 +163,38 @@ final class AdapterBucket implements AutoCloseable {
         }
     }
 
+    /** How long one attempt to upload so many bytes may take. */
+    static Duration uploadLimit(long bytes) {
+        return ATTEMPT_LIMIT.plusSeconds(bytes / LEAST_BYTES_PER_SECOND);
+    }
+
     /**
      * What the bucket has of an adapter.
      *
      * @param written the latest of its files
-     * @param complete whether all of it is there
      */
-    record Held(Instant written, boolean complete) {
+    record Held(Instant written, Set<String> files) {
+        boolean complete() {
+            return files.containsAll(AdapterStore.FILES);
+        }
+
         private Held with(Held other) {
-            return new Held(written.isAfter(other.written) ? written : other.written, complete || other.complete);
+            Set<String> both = new HashSet<>(files);
+            both.addAll(other.files);
+            return new Held(written.isAfter(other.written) ? written : other.written, both);
         }
     }
 
-    /** By digest. */
+    /** By digest; only what can be an adapter of ours. */
     Map<String, Held> list() throws IOException {
         Map<String, Held> held = new HashMap<>();
         try {
             for (S3Object object : s3.listObjectsV2Paginator(
-                            list -> list.bucket(bucket).prefix(PREFIX))
+                            list -> list.bucket(bucket).prefix(prefix))
                     .contents()) {
-                List<String> path = List.of(object.key().split("/"));
-                if (path.size() == 3 && AdapterStore.FILES.contains(path.get(2))) {
-                    held.merge(
-                            path.get(1),
-                            new Held(object.lastModified(), path.get(2).equals(WEIGHTS)),
-                            Held::with);
+                String[] path = object.key().substring(prefix.length()).split("/", -1);
+                if (path.length == 2 && isDigest(path[0]) && AdapterStore.FILES.contains(path[1])) {
+                    held.merge(path[0], new Held(object.lastModified(), Set.of(path[1])), Held::with);
                 }
             }
             return held;
@@ -156,8 +217,11 @@ final class AdapterBucket implements AutoCloseable {
         return new IOException("The bucket " + bucket + " cannot " + what + ": " + e.getMessage(), e);
     }
 
-    private static String key(String digest, String file) {
-        return PREFIX + digest + "/" + file;
+    private String key(String digest, String file) {
+        if (!isDigest(digest)) {
+            throw new IllegalArgumentException("no digest: " + digest);
+        }
+        return prefix + digest + "/" + file;
     }
 
     @Override

@@ -32,11 +32,14 @@ record AdapterProperties(
      * Credentials and region are the AWS SDK's affair.
      *
      * @param bucket empty: there is none
+     * @param prefix of all keys, empty or with a / at its end; one bucket and prefix belong to one installation, whose trainers delete what its names
+     *     do not need
      * @param endpoint of a server other than AWS; empty: AWS
      * @param pathStyle whether the bucket is part of the path and not of the host's name, as most other servers want it
      */
     record S3(
             @DefaultValue("") String bucket,
+            @DefaultValue("adapters/") String prefix,
             @DefaultValue("") String endpoint,
             @DefaultValue("false") boolean pathStyle) {}
 }

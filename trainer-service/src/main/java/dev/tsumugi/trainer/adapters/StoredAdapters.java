@@ -13,7 +13,6 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,11 +20,10 @@ import org.springframework.util.FileSystemUtils;
 
 /**
  * The trainer's adapters: in its folder, and, where there is one, in a bucket, from which trainers on other machines have them. An adapter is
- * published when both have it.
+ * published when the folder has it: what is trained in hours is not thrown away because the bucket is away for minutes.
  */
 final class StoredAdapters implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StoredAdapters.class);
-    private static final Pattern DIGEST = Pattern.compile("[0-9a-f]{64}");
 
     private final AdapterStore folder;
     private final @Nullable AdapterBucket bucket;
@@ -39,11 +37,19 @@ final class StoredAdapters implements AutoCloseable {
         this.clock = clock;
     }
 
-    /** As {@link AdapterStore#put}; stored when it returns, wherever adapters are stored. */
+    /** As {@link AdapterStore#put}. What the bucket does not take now, {@link #collect} brings there later, once a name needs it. */
     AdapterStore.Stored put(Path source) throws IOException {
         AdapterStore.Stored stored = folder.put(source, maxBytes);
         if (bucket != null) {
-            bucket.upload(stored.digest(), stored.folder());
+            try {
+                bucket.upload(stored.digest(), stored.folder());
+            } catch (IOException e) {
+                log.warn(
+                        "The adapter {} is only in this trainer's folder, and is lost with it: {}. It is brought to the bucket within 15 minutes"
+                                + " of its answering again; if this lasts, mend the bucket, its credentials, or the line to it.",
+                        stored.digest(),
+                        e.getMessage());
+            }
         }
         return stored;
     }
@@ -55,7 +61,7 @@ final class StoredAdapters implements AutoCloseable {
      */
     Optional<Path> find(String digest) throws IOException {
         Optional<Path> here = folder.find(digest);
-        if (here.isPresent() || bucket == null || !DIGEST.matcher(digest).matches()) {
+        if (here.isPresent() || bucket == null || !AdapterBucket.isDigest(digest)) {
             return here;
         }
         Path arrived = Files.createTempDirectory("tsumugi-adapter");
