@@ -173,14 +173,15 @@ final class TrainingRetrievalSuite implements Suite {
         }
     }
 
-    /** @param variant another wording, so that no vector of an earlier question helps */
+    /** @param variant another wording, so that no vector of an earlier question helps; a letter, because a number would be another pump's */
     private static SetMember question(int document, int variant) {
         return new SetMember(
                 Split.TRAIN,
                 "import",
                 Example.checked(
                         document + "-" + variant,
-                        "How many litres an hour does pump number " + document + " move, in try " + variant + "?",
+                        "How many litres an hour does pump number " + document + " move, in try "
+                                + (char) ('a' + variant) + "?",
                         List.of(),
                         Integer.toString(document * 7 + 11),
                         true));
