@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The packed forms of one model's weights, kept in a file: packing is the longest part of a start, because HotSpot has compiled nothing of it
- * yet, and reading what an earlier start has packed takes a tenth of the time. A form is only taken when all that it was made from and for is
+ * yet, and reading what an earlier start has packed takes a fifth of the time. A form is only taken when all that it was made from and for is
  * the same as then; otherwise everything is packed anew. Without a place to keep them, and for models that are very large or large beside the
  * disk's free space, weights are packed at each start.
  *
