@@ -7,6 +7,7 @@ import dev.tsumugi.platform.adapters.QueryAdapter;
 import dev.tsumugi.platform.kafka.EventCodec;
 import dev.tsumugi.platform.kafka.InvalidEventException;
 import dev.tsumugi.platform.kafka.RecordSignatures;
+import dev.tsumugi.platform.kafka.TableFollower;
 import dev.tsumugi.platform.web.ProblemException;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -15,13 +16,9 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,17 +31,16 @@ import org.springframework.web.client.RestClient;
  * Reads {@code adapter-registry} from its beginning and holds the query adapter that goes with each tenant's promoted adapter. Until one is
  * here, or when it cannot be had, questions are embedded without: the index is the same.
  */
-final class QueryAdapterFollower implements SmartLifecycle {
+final class QueryAdapterFollower implements SmartLifecycle, TableFollower.Table {
     private static final Logger log = LoggerFactory.getLogger(QueryAdapterFollower.class);
     /** Of an adapter's metrics: SHA-256 of its query adapter. */
     private static final String METRIC = "queryAdapter";
 
     private static final Duration POLL = Duration.ofMillis(250);
-    private static final Duration CALL_LIMIT = Duration.ofSeconds(30);
     private static final Duration AFTER_FAILURE = Duration.ofSeconds(2);
     private static final Duration AFTER_REFUSAL = Duration.ofMinutes(5);
 
-    private final ConsumerFactory<String, byte[]> consumers;
+    private final TableFollower follower;
     private final EventCodec codec;
     private final RecordSignatures signatures;
     private final RestClient trainer;
@@ -54,8 +50,6 @@ final class QueryAdapterFollower implements SmartLifecycle {
     private final Map<String, Long> pauses = new HashMap<>();
 
     private volatile Map<String, Held> held = Map.of();
-    private volatile @Nullable Thread thread;
-    private volatile @Nullable Consumer<String, byte[]> consumer;
 
     /** @param digest SHA-256 of its content, in hexadecimal */
     record Held(String digest, QueryAdapter adapter) {}
@@ -67,7 +61,7 @@ final class QueryAdapterFollower implements SmartLifecycle {
             RestClient trainer,
             String indexGeneration,
             MeterRegistry meters) {
-        this.consumers = consumers;
+        follower = new TableFollower("query-adapters", Topics.ADAPTER_REGISTRY, consumers, () -> this);
         this.codec = codec;
         this.signatures = signatures;
         this.trainer = trainer;
@@ -84,49 +78,19 @@ final class QueryAdapterFollower implements SmartLifecycle {
 
     @Override
     public void start() {
-        thread = Thread.ofPlatform().name("query-adapters").daemon().start(this::run);
+        follower.start();
     }
 
-    private void run() {
-        while (thread != null) {
-            try {
-                follow();
-            } catch (WakeupException e) {
-                return;
-            } catch (RuntimeException e) {
-                log.warn("{} cannot be read; tried again: {}", Topics.ADAPTER_REGISTRY, e.toString());
-                try {
-                    Thread.sleep(AFTER_FAILURE);
-                } catch (InterruptedException interrupted) {
-                    Thread.currentThread().interrupt();
-                    return;
-                }
-            }
+    @Override
+    public Duration looked(boolean complete) {
+        if (complete) {
+            bringUpToDate();
         }
+        return POLL;
     }
 
-    private void follow() {
-        try (Consumer<String, byte[]> reader = consumers.createConsumer()) {
-            consumer = reader;
-            List<TopicPartition> partitions = reader.partitionsFor(Topics.ADAPTER_REGISTRY, CALL_LIMIT).stream()
-                    .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-                    .toList();
-            reader.assign(partitions);
-            reader.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = new HashMap<>(reader.endOffsets(partitions, CALL_LIMIT));
-            while (thread != null) {
-                reader.poll(POLL).forEach(this::take);
-                ends.entrySet().removeIf(end -> reader.position(end.getKey(), CALL_LIMIT) >= end.getValue());
-                if (ends.isEmpty()) {
-                    bringUpToDate();
-                }
-            }
-        } finally {
-            consumer = null;
-        }
-    }
-
-    private void take(ConsumerRecord<String, byte[]> record) {
+    @Override
+    public void take(ConsumerRecord<String, byte[]> record) {
         if (!signatures.isGenuine(record)) {
             return;
         }
@@ -207,15 +171,11 @@ final class QueryAdapterFollower implements SmartLifecycle {
 
     @Override
     public void stop() {
-        thread = null;
-        Consumer<String, byte[]> reader = consumer;
-        if (reader != null) {
-            reader.wakeup();
-        }
+        follower.stop();
     }
 
     @Override
     public boolean isRunning() {
-        return thread != null;
+        return follower.isRunning();
     }
 }

@@ -151,7 +151,7 @@ class KilledPublicationIT {
 
     /** In their order. */
     enum StepOfGenerator {
-        RECORD_READ(Place.before(GENERATOR + "adapter.RegistryFollower", "take")),
+        RECORD_READ(Place.before(GENERATOR + "adapter.RegistryFollower$Names", "take")),
         VERIFYING(Place.before("dev.tsumugi.engine.adapter.AdapterSlots", "load")),
         WARMING(Place.before(GENERATOR + "adapter.AdapterStaging", "probe")),
         FLIPPING(Place.before(GENERATOR + "model.AdapterNames", "put")),

@@ -12,6 +12,7 @@ import dev.tsumugi.platform.kafka.EventCodec;
 import dev.tsumugi.platform.kafka.EventPublisher;
 import dev.tsumugi.platform.kafka.InvalidEventException;
 import dev.tsumugi.platform.kafka.RecordSignatures;
+import dev.tsumugi.platform.kafka.TableFollower;
 import dev.tsumugi.platform.web.InternalClients;
 import dev.tsumugi.platform.web.ProblemException;
 import java.io.IOException;
@@ -20,14 +21,9 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,22 +43,20 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
     private static final Logger log = LoggerFactory.getLogger(RegistryFollower.class);
     private static final Duration MODEL_LIMIT = Duration.ofDays(1);
     private static final Duration POLL = Duration.ofMillis(250);
+    private static final Duration WHILE_STARTING = Duration.ofMillis(10);
     private static final Duration BETWEEN_REPORTS = Duration.ofSeconds(30);
-    private static final Duration AFTER_FAILURE = Duration.ofSeconds(2);
     private static final Duration CALL_LIMIT = Duration.ofSeconds(30);
     /** A store that stays away must not keep answers back that need no adapter. */
     private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final ModelHost host;
-    private final ConsumerFactory<String, byte[]> consumers;
+    private final TableFollower follower;
     private final EventCodec codec;
     private final EventPublisher events;
     private final RecordSignatures signatures;
     private final AdapterSource source;
     private final String replica = newReplicaName();
     private final Clock clock = Clock.systemUTC();
-    private volatile @Nullable Thread thread;
-    private volatile @Nullable Consumer<String, byte[]> consumer;
     private volatile @Nullable AdapterStaging staging;
     private volatile List<AdapterReport.Served> report = List.of();
     private volatile boolean current;
@@ -77,7 +71,7 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
             AdapterStoreProperties properties)
             throws IOException {
         this.host = host;
-        this.consumers = consumers;
+        follower = new TableFollower("adapter-registry", Topics.ADAPTER_REGISTRY, consumers, this::open);
         this.codec = codec;
         this.events = events;
         this.signatures = signatures;
@@ -98,68 +92,70 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
 
     @Override
     public void start() {
-        thread = Thread.ofPlatform().name("adapter-registry").daemon().start(this::run);
+        follower.start();
     }
 
-    private void run() {
+    private TableFollower.@Nullable Table open() throws InterruptedException {
         try {
             host.awaitReady(MODEL_LIMIT);
             ServedModel served = host.require();
             AdapterStaging prepared = new AdapterStaging(served, source);
             staging = prepared;
-            AdapterSwaps swaps = new AdapterSwaps(served.adapters(), prepared, System::nanoTime);
-            while (thread != null) {
-                try {
-                    follow(served, swaps);
-                } catch (WakeupException e) {
-                    return;
-                } catch (RuntimeException e) {
-                    log.warn("{} cannot be read; tried again: {}", Topics.ADAPTER_REGISTRY, e.toString());
-                    Thread.sleep(AFTER_FAILURE);
-                } catch (Error e) {
-                    log.error("Adapters cannot be followed; tried again", e);
-                    Thread.sleep(AFTER_FAILURE);
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            return new Names(served, new AdapterSwaps(served.adapters(), prepared, System::nanoTime));
         } catch (IllegalStateException | ProblemException e) {
             // The model says itself why it is not there.
             log.debug("no adapters without a model", e);
+            return null;
         }
     }
 
-    private void follow(ServedModel served, AdapterSwaps swaps) {
-        try (Consumer<String, byte[]> reader = consumers.createConsumer()) {
-            consumer = reader;
-            if (thread == null) {
+    /** The names of this replica, kept as registered. */
+    private final class Names implements TableFollower.Table {
+        private final ServedModel served;
+        private final AdapterSwaps swaps;
+        private final long begin = System.nanoTime();
+        private long reported = begin - BETWEEN_REPORTS.toNanos();
+
+        Names(ServedModel served, AdapterSwaps swaps) {
+            this.served = served;
+            this.swaps = swaps;
+        }
+
+        @Override
+        public void take(ConsumerRecord<String, byte[]> record) {
+            String place = record.topic() + "-" + record.partition() + "@" + record.offset();
+            if (!signatures.isGenuine(record)) {
+                log.warn(
+                        "The record {} is not signed by this deployment's trainer and is passed over. If the token was"
+                                + " changed, the trainer signs everything anew when it starts.",
+                        place);
                 return;
             }
-            List<TopicPartition> partitions = reader.partitionsFor(Topics.ADAPTER_REGISTRY, CALL_LIMIT).stream()
-                    .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-                    .toList();
-            reader.assign(partitions);
-            reader.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = new HashMap<>(reader.endOffsets(partitions, CALL_LIMIT));
-            long begin = System.nanoTime();
-            long reported = begin - BETWEEN_REPORTS.toNanos();
-            while (thread != null) {
-                reader.poll(current ? POLL : Duration.ofMillis(10)).forEach(record -> take(record, swaps));
-                ends.entrySet().removeIf(end -> reader.position(end.getKey(), CALL_LIMIT) >= end.getValue());
-                // Not before the whole is known: what was promoted long ago may have been replaced since.
-                boolean changed = ends.isEmpty() && swaps.run();
-                if (!current && ends.isEmpty() && (swaps.isSettled() || isPast(begin, PATIENCE))) {
-                    current = true;
-                    log.info("Adapters are as registered, after {} ms", millisSince(begin));
-                }
-                if (changed || isPast(reported, BETWEEN_REPORTS)) {
-                    report = swaps.report();
-                    send(served);
-                    reported = System.nanoTime();
-                }
+            try {
+                AdapterKey key = AdapterKey.parse(record.key());
+                AdapterRegistration registration = record.value() == null
+                        ? null
+                        : codec.decode(record.value(), AdapterRegistration.class, AdapterRegistration.SCHEMA_VERSION);
+                swaps.register(key, registration);
+            } catch (IllegalArgumentException | InvalidEventException e) {
+                log.warn("The record {} is passed over: {}", place, e.getMessage());
             }
-        } finally {
-            consumer = null;
+        }
+
+        @Override
+        public Duration looked(boolean complete) {
+            // Not before the whole is known: what was promoted long ago may have been replaced since.
+            boolean changed = complete && swaps.run();
+            if (!current && complete && (swaps.isSettled() || isPast(begin, PATIENCE))) {
+                current = true;
+                log.info("Adapters are as registered, after {} ms", millisSince(begin));
+            }
+            if (changed || isPast(reported, BETWEEN_REPORTS)) {
+                report = swaps.report();
+                send(served);
+                reported = System.nanoTime();
+            }
+            return current ? POLL : WHILE_STARTING;
         }
     }
 
@@ -169,26 +165,6 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
 
     private static long millisSince(long begin) {
         return Duration.ofNanos(System.nanoTime() - begin).toMillis();
-    }
-
-    private void take(ConsumerRecord<String, byte[]> record, AdapterSwaps swaps) {
-        String place = record.topic() + "-" + record.partition() + "@" + record.offset();
-        if (!signatures.isGenuine(record)) {
-            log.warn(
-                    "The record {} is not signed by this deployment's trainer and is passed over. If the token was"
-                            + " changed, the trainer signs everything anew when it starts.",
-                    place);
-            return;
-        }
-        try {
-            AdapterKey key = AdapterKey.parse(record.key());
-            AdapterRegistration registration = record.value() == null
-                    ? null
-                    : codec.decode(record.value(), AdapterRegistration.class, AdapterRegistration.SCHEMA_VERSION);
-            swaps.register(key, registration);
-        } catch (IllegalArgumentException | InvalidEventException e) {
-            log.warn("The record {} is passed over: {}", place, e.getMessage());
-        }
     }
 
     private void send(ServedModel served) {
@@ -222,26 +198,12 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
 
     @Override
     public void stop() {
-        Thread running = thread;
-        thread = null;
-        Consumer<String, byte[]> reader = consumer;
-        if (reader != null) {
-            reader.wakeup();
-        }
-        if (running != null) {
-            try {
-                if (!running.join(Duration.ofSeconds(2))) {
-                    running.interrupt();
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        follower.stop();
     }
 
     @Override
     public boolean isRunning() {
-        return thread != null;
+        return follower.isRunning();
     }
 
     /** After the model, before what sends it work. */
@@ -252,10 +214,9 @@ class RegistryFollower implements SmartLifecycle, HealthIndicator {
 
     @Override
     public Health health() {
-        Thread running = thread;
         return (!current
                         ? Health.outOfService().withDetail("reason", "the registered adapters are being loaded")
-                        : running != null && !running.isAlive()
+                        : !follower.isRunning()
                                 ? Health.down()
                                         .withDetail(
                                                 "reason", "what follows the registry of adapters has ended; restart")

@@ -40,7 +40,10 @@ class AdapterOutbox implements SmartLifecycle {
 
     @Override
     public void start() {
-        thread = Thread.ofPlatform().name("adapter-outbox").daemon().start(this::run);
+        // Started when the field is set, which it reads.
+        Thread copying = Thread.ofPlatform().name("adapter-outbox").daemon().unstarted(this::run);
+        thread = copying;
+        copying.start();
     }
 
     private void run() {
