@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -31,12 +32,16 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Import;
 import org.springframework.kafka.core.KafkaTemplate;
 
+/** Each test has a group and keys of its own, so they run side by side: most of their time they wait for the next attempt at a record. */
+@Execution(ExecutionMode.CONCURRENT)
 class RecordWorkersIT {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -52,16 +57,19 @@ class RecordWorkersIT {
 
     @BeforeAll
     static void startService() {
-        service = ServiceRunner.start(
-                TestService.class,
-                "test-service",
-                Map.of(
-                        "server.port",
-                        0,
-                        "spring.kafka.bootstrap-servers",
-                        EmbeddedKafka.shared().bootstrapServers(),
-                        "tsumugi.internal-token",
-                        "0123456789abcdef"));
+        service = start(Map.of());
+    }
+
+    private static ConfigurableApplicationContext start(Map<String, Object> more) {
+        Map<String, Object> properties = new HashMap<>(Map.of(
+                "server.port",
+                0,
+                "spring.kafka.bootstrap-servers",
+                EmbeddedKafka.shared().bootstrapServers(),
+                "tsumugi.internal-token",
+                "0123456789abcdef"));
+        properties.putAll(more);
+        return ServiceRunner.start(TestService.class, "test-service", properties);
     }
 
     @AfterAll
@@ -260,8 +268,42 @@ class RecordWorkersIT {
         await().atMost(LIMIT).until(() -> begun.get() >= 500);
     }
 
+    @Test
+    void a_service_with_a_name_of_its_own_takes_the_place_of_its_dead_predecessor_at_once() {
+        String run = UUID.randomUUID().toString();
+        List<String> served = Collections.synchronizedList(new ArrayList<>());
+        Map<String, Object> settings = Map.of(
+                "bootstrap.servers",
+                EmbeddedKafka.shared().bootstrapServers(),
+                "group.id",
+                group,
+                "group.instance.id",
+                // The container counts its consumers from 0.
+                "only-one." + Topics.DOCUMENT_STATUS + "-0",
+                "enable.auto.commit",
+                false);
+        try (var predecessor = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer())) {
+            predecessor.subscribe(List.of(Topics.DOCUMENT_STATUS));
+            await().atMost(LIMIT).until(() -> {
+                predecessor.poll(Duration.ofMillis(200));
+                return !predecessor.assignment().isEmpty();
+            });
+            send(Topics.DOCUMENT_STATUS, run, "x");
+            // It never polls again, and a group waits five minutes for such a member.
+            try (ConfigurableApplicationContext named = start(Map.of("tsumugi.kafka.member", "only-one"))) {
+                listen(named, Topics.DOCUMENT_STATUS, 1, record -> served.add(record.key()));
+                await().atMost(LIMIT).until(() -> served.contains(run));
+            }
+        }
+    }
+
     private RecordWorkers listen(String topic, int threads, RecordHandler handler) {
-        RecordWorkers workers = service.getBean(RecordWorkersFactory.class).create(topic, group, threads, handler);
+        return listen(service, topic, threads, handler);
+    }
+
+    private RecordWorkers listen(
+            ConfigurableApplicationContext context, String topic, int threads, RecordHandler handler) {
+        RecordWorkers workers = context.getBean(RecordWorkersFactory.class).create(topic, group, threads, handler);
         started.add(workers);
         workers.start();
         return workers;

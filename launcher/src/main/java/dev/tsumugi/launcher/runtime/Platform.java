@@ -207,6 +207,7 @@ public final class Platform implements AutoCloseable {
                     "TSUMUGI_" + service.name().toUpperCase(Locale.ROOT) + "_URL",
                     "http://127.0.0.1:" + ports.of(service));
         }
+        settings.put("tsumugi.kafka.member", "launcher"); // there is no other process of this state folder
         settings.put("spring.main.register-shutdown-hook", "false"); // close() keeps the order
         return settings;
     }

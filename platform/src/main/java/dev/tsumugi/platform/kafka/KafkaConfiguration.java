@@ -38,8 +38,10 @@ public class KafkaConfiguration {
 
     @Bean
     RecordWorkersFactory recordWorkersFactory(
-            ConsumerFactory<String, byte[]> consumers, KafkaTemplate<String, byte[]> kafka) {
-        return new RecordWorkersFactory(consumers, kafka);
+            ConsumerFactory<String, byte[]> consumers,
+            KafkaTemplate<String, byte[]> kafka,
+            PlatformProperties properties) {
+        return new RecordWorkersFactory(consumers, kafka, properties.kafka().member());
     }
 
     /** Every service creates what is missing, so that none depends on another's start. */

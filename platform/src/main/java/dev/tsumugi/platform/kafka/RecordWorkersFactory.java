@@ -1,6 +1,9 @@
 package dev.tsumugi.platform.kafka;
 
+import dev.tsumugi.platform.PlatformProperties;
 import java.time.Duration;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.jspecify.annotations.Nullable;
 import org.springframework.kafka.core.ConsumerFactory;
 import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
@@ -10,9 +13,13 @@ import org.springframework.kafka.listener.ContainerProperties;
 public final class RecordWorkersFactory {
     private final ConsumerFactory<String, byte[]> consumers;
     private final DeadLetters deadLetters;
+    private final @Nullable String member;
 
-    RecordWorkersFactory(ConsumerFactory<String, byte[]> consumers, KafkaTemplate<String, byte[]> kafka) {
+    /** @param member see {@link PlatformProperties.Kafka#member()} */
+    RecordWorkersFactory(
+            ConsumerFactory<String, byte[]> consumers, KafkaTemplate<String, byte[]> kafka, @Nullable String member) {
         this.consumers = consumers;
+        this.member = member;
         this.deadLetters = new DeadLetters(kafka);
     }
 
@@ -29,6 +36,12 @@ public final class RecordWorkersFactory {
         properties.setShutdownTimeout(5_000);
         // Paused means that records are in work: look often whether they are done.
         properties.setPollTimeoutWhilePaused(Duration.ofMillis(10));
+        if (member != null) {
+            // A service may consume several topics in one group, in which every consumer needs a name of its own.
+            properties
+                    .getKafkaConsumerProperties()
+                    .setProperty(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, member + "." + topic);
+        }
         ConcurrentMessageListenerContainer<String, byte[]> container =
                 new ConcurrentMessageListenerContainer<>(consumers, properties);
         container.setBeanName(group + "." + topic);
