@@ -16,6 +16,7 @@ import javax.sql.DataSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.web.client.RestClient;
 import tools.jackson.databind.json.JsonMapper;
 
 @Configuration(proxyBeanMethods = false)
@@ -40,23 +41,25 @@ class JobConfiguration {
             GateProperties margins,
             MlflowProperties mlflow,
             JsonMapper json) {
+        Contexts contexts = new Contexts(
+                new Replicas(clients, properties.retrieverUrls(), SEARCH_LIMIT),
+                properties.retrievalWorkers(),
+                sets::splitOfDocument);
+        RestClient embedService = clients.client(properties.embedUrl().toString(), EMBED_LIMIT);
         JobRunner runner = new JobRunner(
                 store,
                 sets,
-                new Contexts(
-                        new Replicas(clients, properties.retrieverUrls(), SEARCH_LIMIT),
-                        properties.retrievalWorkers(),
-                        sets::splitOfDocument),
                 new ServingLoad(
                         new Replicas(clients, properties.generatorUrls(), LOOK_LIMIT), properties.longestPause()),
                 base,
+                new JobPreparation(store, sets, contexts, json),
+                new JobTraining(store, base, embedService, properties, json),
+                new JobEvaluation(store, base, adapters, queryAdapters, embedService, properties, margins),
                 publisher,
                 adapters,
                 queryAdapters,
-                clients.client(properties.embedUrl().toString(), EMBED_LIMIT),
                 new JobTracking(store, mlflow.url().isBlank() ? null : new MlflowServer(mlflow.url(), json), json),
                 properties,
-                margins,
                 json);
         return new Queues(dataSource, runner, jobs::fire, properties);
     }

@@ -2,6 +2,7 @@ package dev.tsumugi.trainer.sets;
 
 import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Arrays;
+import java.util.List;
 
 /** What an example is used for. */
 public enum Split {
@@ -16,6 +17,11 @@ public enum Split {
 
     Split(String text) {
         this.text = text;
+    }
+
+    /** Those of this split, in their order. */
+    public List<SetMember> among(List<SetMember> members) {
+        return members.stream().filter(member -> member.split() == this).toList();
     }
 
     /** As it is written in JSON and in the database. */
