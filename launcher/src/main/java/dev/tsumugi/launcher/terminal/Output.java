@@ -20,6 +20,7 @@ public final class Output {
     private final boolean json;
     private final boolean terminal;
     private boolean progressShown;
+    private boolean lineOpen;
 
     /** @param terminal true where lines can be overwritten */
     public Output(PrintStream out, boolean json, boolean terminal) {
@@ -31,8 +32,11 @@ public final class Output {
     /** Standard output of this process. */
     public static Output standard(boolean json) {
         var console = System.console();
-        return new Output(
+        Output output = new Output(
                 System.out, json, console != null && console.isTerminal() && !"dumb".equals(System.getenv("TERM")));
+        // Ctrl-C may come in the middle of an answer; the shell's next prompt is to have a line of its own.
+        Runtime.getRuntime().addShutdownHook(new Thread(output::endLine, "line-end"));
+        return output;
     }
 
     public boolean isJson() {
@@ -44,6 +48,7 @@ public final class Output {
         if (!json) {
             clearProgress();
             out.println(line);
+            lineOpen = false;
         }
     }
 
@@ -53,7 +58,18 @@ public final class Output {
             clearProgress();
             out.print(text);
             out.flush();
+            lineOpen |= !text.isEmpty();
         }
+    }
+
+    /** Ends a line that was begun, if one was. */
+    synchronized void endLine() {
+        clearProgress();
+        if (lineOpen) {
+            out.println();
+            lineOpen = false;
+        }
+        out.flush();
     }
 
     /** An object for scripts: a record or a map. */

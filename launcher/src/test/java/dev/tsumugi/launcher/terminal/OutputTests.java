@@ -43,6 +43,18 @@ class OutputTests {
         assertThat(printed().split("\n")).hasSize(1);
     }
 
+    @Test
+    void a_line_that_was_begun_is_ended_before_the_shell_goes_on_and_no_other() {
+        Output output = new Output(stream, false, false);
+        output.say("The answer:");
+        output.endLine();
+        output.piece("The gate");
+        output.endLine();
+        output.endLine();
+
+        assertThat(printed()).isEqualTo("The answer:\nThe gate\n");
+    }
+
     private String printed() {
         return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
     }
