@@ -128,6 +128,11 @@ public class QueryEmbeddings {
         return Optional.empty();
     }
 
+    /** Without a call; empty when it was not asked for lately. */
+    public Optional<QueryVector> remembered(String tenant, String query) {
+        return remembered(new Asked(tenant, query));
+    }
+
     private Optional<QueryVector> remembered(Asked asked) {
         Instant now = clock.instant();
         synchronized (recent) {

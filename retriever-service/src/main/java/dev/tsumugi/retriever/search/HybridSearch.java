@@ -15,7 +15,11 @@ import java.sql.Types;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.StringJoiner;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
@@ -56,48 +60,94 @@ public class HybridSearch {
      * @throws ProblemException 503 when nothing but vectors is to be searched and there is none for the query; by words it goes on without
      */
     public SearchResponse search(Caller caller, String query, int limit, SearchMode mode, Map<String, String> filter) {
+        Question question = new Question(caller, query, limit, filter);
         if (mode == SearchMode.LEXICAL) {
-            return search(caller, query, limit, mode, filter, QueryVector.NONE, null);
+            return answer(question, mode, QueryVector.NONE, null);
         }
-        Optional<QueryVector> vector = queryEmbeddings.find(caller.tenant(), query);
-        if (vector.isPresent()) {
-            return search(caller, query, limit, mode, filter, vector.get(), null);
+        Optional<QueryVector> remembered = queryEmbeddings.remembered(caller.tenant(), query);
+        if (remembered.isPresent()) {
+            return answer(question, mode, remembered.get(), null);
         }
-        if (mode == SearchMode.VECTOR) {
-            throw new ProblemException(
-                    HttpStatus.SERVICE_UNAVAILABLE,
-                    "vector-search-unavailable",
-                    "The embed service does not answer, so there is no vector to search with. Try again in a few seconds, or search in the mode lexical.");
+        if (mode == SearchMode.HYBRID) {
+            return matchWhileEmbedding(question);
         }
-        return search(caller, query, limit, SearchMode.LEXICAL, filter, QueryVector.NONE, WITHOUT_VECTORS);
+        return queryEmbeddings
+                .find(caller.tenant(), query)
+                .map(vector -> answer(question, mode, vector, null))
+                .orElseThrow(
+                        () -> new ProblemException(
+                                HttpStatus.SERVICE_UNAVAILABLE,
+                                "vector-search-unavailable",
+                                "The embed service does not answer, so there is no vector to search with. Try again in a few seconds, or search in the mode lexical."));
     }
 
-    private SearchResponse search(
-            Caller caller,
-            String query,
-            int limit,
-            SearchMode mode,
-            Map<String, String> filter,
+    private record Question(Caller caller, String query, int limit, Map<String, String> filter) {
+        boolean isFiltered() {
+            return !filter.isEmpty();
+        }
+    }
+
+    /** The lexical leg needs no vector. No connection is held while waiting for either leg, so that searches cannot lock each other out. */
+    private SearchResponse matchWhileEmbedding(Question question) {
+        MapSqlParameterSource words = parameters(question, SearchMode.LEXICAL, QueryVector.NONE);
+        FutureTask<List<Long>> matching = new FutureTask<>(() -> transactions.read(
+                question.caller(),
+                () -> jdbc.queryForList(SearchSql.candidates(question.isFiltered()), words, Long.class)));
+        Thread.ofVirtual().name("lexical-leg").start(matching);
+        Optional<QueryVector> vector = queryEmbeddings.find(question.caller().tenant(), question.query());
+        if (vector.isEmpty()) {
+            return answer(question, SearchMode.LEXICAL, QueryVector.NONE, WITHOUT_VECTORS);
+        }
+        MapSqlParameterSource parameters = parameters(question, SearchMode.VECTOR, vector.get())
+                .addValue("matched", result(matching).toArray(Long[]::new), Types.ARRAY);
+        return answer(question, SearchSql.fused(question.isFiltered()), parameters, vector.get(), null);
+    }
+
+    private static <T> T result(Future<T> leg) {
+        try {
+            return leg.get();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while words were searched", e);
+        }
+    }
+
+    private SearchResponse answer(Question question, SearchMode mode, QueryVector vector, @Nullable String degraded) {
+        String sql = SearchSql.hits(mode, question.isFiltered());
+        return answer(question, sql, parameters(question, mode, vector), vector, degraded);
+    }
+
+    private SearchResponse answer(
+            Question question,
+            String sql,
+            MapSqlParameterSource parameters,
             QueryVector vector,
             @Nullable String degraded) {
+        List<Hit> hits =
+                transactions.read(question.caller(), () -> jdbc.query(sql, parameters, (row, number) -> hit(row)));
+        return new SearchResponse(hits, vector.generation(), degraded);
+    }
+
+    private MapSqlParameterSource parameters(Question question, SearchMode mode, QueryVector vector) {
+        Caller caller = question.caller();
         MapSqlParameterSource parameters = new MapSqlParameterSource()
                 .addValue("tenant", caller.tenant())
                 .addValue("readsAll", caller.readsAll())
                 .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY)
                 .addValue("vector", vector.isNone() ? null : text(vector.values()), Types.VARCHAR)
                 .addValue("generation", vector.generation())
-                .addValue("candidates", Math.max(CANDIDATES, limit))
-                .addValue("limit", limit);
+                .addValue("candidates", Math.max(CANDIDATES, question.limit()))
+                .addValue("limit", question.limit());
         if (mode != SearchMode.VECTOR) {
-            parameters.addValue(
-                    "terms", analyzer.analyze(query).frequencies().keySet().toArray(String[]::new), Types.ARRAY);
+            Set<String> terms = analyzer.analyze(question.query()).frequencies().keySet();
+            parameters.addValue("terms", terms.toArray(String[]::new), Types.ARRAY);
         }
-        if (!filter.isEmpty()) {
-            parameters.addValue("filter", json.writeValueAsString(filter));
+        if (question.isFiltered()) {
+            parameters.addValue("filter", json.writeValueAsString(question.filter()));
         }
-        String sql = SearchSql.of(mode, !filter.isEmpty());
-        List<Hit> hits = transactions.read(caller, () -> jdbc.query(sql, parameters, (row, number) -> hit(row)));
-        return new SearchResponse(hits, vector.generation(), degraded);
+        return parameters;
     }
 
     /** A chunk by its id; empty when it is not there, not visible any more, or not the caller's to read. */

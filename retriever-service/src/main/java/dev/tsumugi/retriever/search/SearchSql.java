@@ -1,12 +1,10 @@
 package dev.tsumugi.retriever.search;
 
 import dev.tsumugi.contracts.api.SearchMode;
-import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * The statements of a search: one round trip, whatever the mode. They are put together from the fixed pieces below; everything that a
- * caller gives is bound by name.
+ * The statements of a search. They are put together from the fixed pieces below; everything that a caller gives is bound by name.
  *
  * <ul>
  *   <li>{@code near}: nearest chunks by cosine distance, in index order
@@ -28,13 +26,20 @@ final class SearchSql {
                       limit :candidates) nearest
             )""";
 
-    /** BM25 with k1 = 1.2 and b = 0.75: the weight of a term is its idf, that of an occurrence f (k1 + 1) / (f + k1 (1 - b + b len/avg)). */
+    /**
+     * BM25 with k1 = 1.2 and b = 0.75: the weight of a term is its idf, that of an occurrence f (k1 + 1) / (f + k1 (1 - b + b len/avg)). What is
+     * open to everyone comes from an index that has all of it.
+     */
     private static final String MATCHING = """
             , occurrence as materialized (
                 select term, chunk_id, frequency, chunk_length
                 from retriever.postings
+                where tenant = :tenant and term = any (cast(:terms as text[])) and acl is null
+                union all
+                select term, chunk_id, frequency, chunk_length
+                from retriever.postings
                 where tenant = :tenant and term = any (cast(:terms as text[]))
-                  and (acl is null or :readsAll or acl && cast(:principals as text[]))
+                  and acl is not null and (:readsAll or acl && cast(:principals as text[]))
             ), corpus as (
                 select cast(greatest(chunks, 1) as float8) as chunks,
                        cast(greatest(terms, 1) as float8) / greatest(chunks, 1) as average_length
@@ -54,6 +59,17 @@ final class SearchSql {
                 select id, score, row_number() over (order by score desc, id) as rank
                 from (select s.id, s.score from scored s %s order by s.score desc, s.id limit :candidates) best_matching
             )""";
+
+    /** What {@link #candidates} found, best first. */
+    private static final String MATCHED = """
+            , matching as (
+                select m.id, m.rank from unnest(cast(:matched as bigint[])) with ordinality as m (id, rank)
+            )""";
+
+    private static final String CANDIDATES = """
+
+            select id from matching order by rank
+            """;
 
     private static final String FUSED = """
             , best as (
@@ -76,6 +92,7 @@ final class SearchSql {
             from best
             join retriever.chunks c on c.id = best.id
             join retriever.documents d on d.tenant = c.tenant and d.document_id = c.document_id
+            where c.tenant = :tenant and (c.acl is null or :readsAll or c.acl && cast(:principals as text[]))
             order by best.score desc, best.id
             """;
 
@@ -84,27 +101,42 @@ final class SearchSql {
     private static final String CHUNK_AND_DOCUMENT = "join retriever.chunks c on c.id = s.id " + DOCUMENT;
     private static final String CARRIES = "and f.metadata @> cast(:filter as jsonb)";
 
-    private static final Map<SearchMode, String> PLAIN = statements("", "", "");
-    private static final Map<SearchMode, String> FILTERED =
+    private static final Statements PLAIN = statements("", "", "");
+    private static final Statements FILTERED =
             statements(DOCUMENT, CARRIES, CHUNK_AND_DOCUMENT + " where true " + CARRIES);
+
+    private record Statements(Map<SearchMode, String> hits, String candidates, String fused) {}
 
     private SearchSql() {}
 
-    static String of(SearchMode mode, boolean filtered) {
-        String sql = (filtered ? FILTERED : PLAIN).get(mode);
+    /** Best hits in one round trip, whatever the mode. */
+    static String hits(SearchMode mode, boolean filtered) {
+        String sql = (filtered ? FILTERED : PLAIN).hits().get(mode);
         if (sql == null) {
             throw new IllegalArgumentException("no statement for " + mode);
         }
         return sql;
     }
 
-    private static Map<SearchMode, String> statements(String nearJoin, String nearFilter, String matchingFilter) {
+    /** Ids of {@code matching}, best first, for {@link #fused}. */
+    static String candidates(boolean filtered) {
+        return (filtered ? FILTERED : PLAIN).candidates();
+    }
+
+    /** Best hits in mode hybrid, where {@code matching} was found before. */
+    static String fused(boolean filtered) {
+        return (filtered ? FILTERED : PLAIN).fused();
+    }
+
+    private static Statements statements(String nearJoin, String nearFilter, String matchingFilter) {
         String near = NEAR.formatted(nearJoin, nearFilter);
         String matching = MATCHING.formatted(matchingFilter);
-        Map<SearchMode, String> statements = new EnumMap<>(SearchMode.class);
-        statements.put(SearchMode.HYBRID, QUERY + near + matching + FUSED + HITS);
-        statements.put(SearchMode.VECTOR, QUERY + near + BEST_NEAR + HITS);
-        statements.put(SearchMode.LEXICAL, QUERY + matching + BEST_MATCHING + HITS);
-        return statements;
+        return new Statements(
+                Map.of(
+                        SearchMode.HYBRID, QUERY + near + matching + FUSED + HITS,
+                        SearchMode.VECTOR, QUERY + near + BEST_NEAR + HITS,
+                        SearchMode.LEXICAL, QUERY + matching + BEST_MATCHING + HITS),
+                QUERY + matching + CANDIDATES,
+                QUERY + near + MATCHED + FUSED + HITS);
     }
 }
