@@ -15,6 +15,8 @@ import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import dev.tsumugi.contracts.event.ChunkEmbeddings;
 import dev.tsumugi.platform.web.Caller;
 import dev.tsumugi.platform.web.ProblemException;
+import dev.tsumugi.retriever.search.HybridSearch;
+import dev.tsumugi.retriever.tenancy.TenantTransactions;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -24,6 +26,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.jdbc.core.JdbcTemplate;
 
 class SearchIT {
     private final RetrieverFixture retriever = RetrieverFixture.get();
@@ -109,6 +112,9 @@ class SearchIT {
         assertThat(ids(SearchMode.HYBRID, query)).startsWith("code", "synonym");
         List<Hit> hits = retriever.hits(tenant, query, SearchMode.HYBRID);
         assertThat(hits).extracting(Hit::score).isSortedAccordingTo((a, b) -> Double.compare(b, a));
+        assertThat(retriever.hits(tenant, query + " ", SearchMode.HYBRID))
+                .as("whether its vector is remembered or not")
+                .isEqualTo(hits);
     }
 
     @Test
@@ -130,6 +136,31 @@ class SearchIT {
 
     @Test
     void a_selective_acl_still_gets_enough_hits_out_of_the_vector_index() {
+        Caller me = indexAmongMany();
+        SearchResponse response = retriever.search(me, new SearchRequest("open text 7", 20, SearchMode.VECTOR, null));
+        assertThat(response.hits()).hasSize(20).allMatch(hit -> hit.documentId().equals("mine"));
+    }
+
+    /** In a transaction around the search, with as little memory for a scan of the index, beside these 2,020 chunks, as 4 MB are beside 100,000. */
+    @Test
+    void a_selective_acl_still_gets_hits_where_the_scan_of_the_vector_index_must_remember_many_chunks() {
+        Caller me = indexAmongMany();
+        HybridSearch search = retriever.application.getBean(HybridSearch.class);
+        JdbcTemplate jdbc = retriever.application.getBean(JdbcTemplate.class);
+        SearchResponse response = retriever
+                .application
+                .getBean(TenantTransactions.class)
+                .read(me, () -> {
+                    jdbc.execute("set local work_mem = '160kB'");
+                    // The few chunks of this test would otherwise be sorted.
+                    jdbc.execute("set local enable_sort = off");
+                    return search.search(me, "open text 7", 20, SearchMode.VECTOR, Map.of());
+                });
+        assertThat(response.hits()).hasSize(20).allMatch(hit -> hit.documentId().equals("mine"));
+    }
+
+    /** Twenty chunks that the caller may read, and 2,000 nearer ones that others may. */
+    private Caller indexAmongMany() {
         for (int i = 0; i < 40; i++) {
             String[] texts = IntStream.range(i * 50, i * 50 + 50)
                     .mapToObj(n -> "open text " + n)
@@ -139,9 +170,7 @@ class SearchIT {
         String[] mine =
                 IntStream.range(0, 20).mapToObj(n -> "my paper about fish " + n).toArray(String[]::new);
         index(restricted(tenant, "mine", 1, List.of("me"), mine));
-        Caller me = new Caller(tenant, List.of("me"), false);
-        SearchResponse response = retriever.search(me, new SearchRequest("open text 7", 20, SearchMode.VECTOR, null));
-        assertThat(response.hits()).hasSize(20).allMatch(hit -> hit.documentId().equals("mine"));
+        return new Caller(tenant, List.of("me"), false);
     }
 
     @Test
