@@ -27,6 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class Platform implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Platform.class);
     private static final int STARTING_AT_ONCE = 3;
+    private static final Duration WARM_UP = Duration.ofSeconds(1);
     /** A broker and a database whose launcher was killed notice it at once and take a few seconds on a busy machine. */
     private static final Duration LEFT_BEHIND_END = Duration.ofSeconds(30);
 
@@ -137,6 +138,7 @@ public final class Platform implements AutoCloseable {
                     .toArray(CompletableFuture<?>[]::new)));
             CompletableFuture<Void> modelLoaded = CompletableFuture.runAsync(this::awaitModel, executor);
             services.stream().filter(Service::isGateway).forEach(gateway -> start(gateway, shared));
+            home.adminKey().ifPresent(key -> new WarmUp(ports.of(Service.GATEWAY), key, WARM_UP).search());
             await(modelLoaded);
         }
     }
