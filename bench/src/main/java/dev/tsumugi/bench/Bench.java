@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
         footer = {
             "",
             "NAME is one of: engine, kernels, training, training-retrieval, reader, peft (no platform needed), ingest, search,",
-            "ask, memory, platform (the last four). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
+            "ask, memory, platform (the last four), search-large (takes minutes). reader trains the adapter grounded-reader with --data, --validation and --folder, and",
             "measures it; see docs/grounded-reader.md.",
             "All but the first six need a platform: ./tsumugi up --detach"
         })
@@ -158,11 +158,16 @@ public final class Bench implements Runnable {
             return chosen;
         }
         boolean all = name.equals("platform");
-        if (!all && !List.of("ingest", "search", "ask", "memory").contains(name)) {
+        if (!all
+                && !List.of("ingest", "search", "ask", "memory", "search-large").contains(name)) {
             throw new CommandLine.ParameterException(
                     new CommandLine(this), "unknown benchmark '" + name + "'; see ./tsumugi bench --help");
         }
         PlatformClient platform = new PlatformClient(Locations.home(), Locations.port());
+        if (name.equals("search-large")) {
+            chosen.add(new LargeSearchSuite(platform));
+            return chosen;
+        }
         for (Suite suite : List.of(
                 new IngestSuite(platform),
                 new SearchSuite(platform),

@@ -28,6 +28,7 @@ final class PlatformClient {
     private final Path home;
     private final int port;
     private final String key;
+    private final String tenant;
 
     /** @throws BenchException when no platform answers */
     PlatformClient(Path home, int port) {
@@ -39,9 +40,22 @@ final class PlatformClient {
             throw new BenchException(
                     "There is no admin key in " + home + ". Start the platform with ./tsumugi up --detach first.", e);
         }
+        this.tenant = TENANT;
         BenchException.require(
                 send(request("/actuator/health").GET()).statusCode() == 200,
                 "The platform on port " + port + " is not healthy; look at ./tsumugi doctor.");
+    }
+
+    private PlatformClient(PlatformClient other, String tenant) {
+        this.home = other.home;
+        this.port = other.port;
+        this.key = other.key;
+        this.tenant = tenant;
+    }
+
+    /** The same platform, as another tenant. */
+    PlatformClient in(String other) {
+        return new PlatformClient(this, other);
     }
 
     Path home() {
@@ -142,7 +156,7 @@ final class PlatformClient {
         return HttpRequest.newBuilder(URI.create("http://localhost:" + port + path))
                 .timeout(Duration.ofMinutes(2))
                 .header("Authorization", "Bearer " + key)
-                .header("X-Tsumugi-Tenant", TENANT);
+                .header("X-Tsumugi-Tenant", tenant);
     }
 
     private HttpResponse<String> send(HttpRequest.Builder request) {
