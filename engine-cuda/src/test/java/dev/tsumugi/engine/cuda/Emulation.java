@@ -10,9 +10,11 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -38,8 +40,14 @@ final class Emulation {
 
         private static Optional<SymbolLookup> open() {
             try {
-                if (!Files.exists(LIBRARY) || isOlder()) {
-                    compile();
+                Files.createDirectories(LIBRARY.getParent());
+                // Several test JVMs may come at once: one compiles, the others wait for it.
+                try (FileChannel lock = FileChannel.open(
+                        LIBRARY.resolveSibling("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                    lock.lock();
+                    if (!Files.exists(LIBRARY) || isOlder()) {
+                        compile();
+                    }
                 }
                 return Optional.of(SymbolLookup.libraryLookup(LIBRARY, Arena.global()));
             } catch (NoCompilerException e) {
@@ -76,7 +84,6 @@ final class Emulation {
     }
 
     private static void compile() throws IOException, InterruptedException {
-        Files.createDirectories(LIBRARY.getParent());
         Path log = LIBRARY.resolveSibling("g++.log");
         Process compiler;
         try {
