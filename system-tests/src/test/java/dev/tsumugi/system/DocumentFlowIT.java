@@ -49,7 +49,10 @@ class DocumentFlowIT {
         }
         assertThat(expected).hasSizeBetween(DOCUMENTS / 2, DOCUMENTS - 1);
 
-        try (RunningPlatform platform = RunningPlatform.start()) {
+        // Nobody asks the language model here, and no Java code computes long enough to be compiled twice: the starts
+        // are what takes time.
+        try (RunningPlatform platform = RunningPlatform.start(
+                List.of("-XX:TieredStopAtLevel=1"), Map.of("TSUMUGI_MODEL", RunningPlatform.tinyModel()))) {
             try (Client client = new Client(platform)) {
                 steps.forEach(step -> client.perform("peace", step));
             }

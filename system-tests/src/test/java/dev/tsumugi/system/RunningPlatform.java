@@ -38,29 +38,34 @@ final class RunningPlatform implements AutoCloseable {
     private final int port;
     private final HttpClient http =
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
+    private final List<String> jvmOptions;
     private final Map<String, String> environment;
     private Process process;
 
-    private RunningPlatform(Path home, int port, Map<String, String> environment) {
+    private RunningPlatform(Path home, int port, List<String> jvmOptions, Map<String, String> environment) {
         this.home = home;
         this.port = port;
+        this.jvmOptions = jvmOptions;
         this.environment = environment;
         this.process = launch();
     }
 
     /** Starts a platform without documents and waits until it answers. */
     static RunningPlatform start() {
-        return start(Map.of());
+        return start(List.of(), Map.of());
     }
 
-    /** @param environment beside that of this process */
-    static RunningPlatform start(Map<String, String> environment) {
+    /**
+     * @param jvmOptions beside those that every platform gets here
+     * @param environment beside that of this process
+     */
+    static RunningPlatform start(List<String> jvmOptions, Map<String, String> environment) {
         try {
             // PostgreSQL runs as an unprivileged user under root, which must be able to reach its folder.
             Path home = Files.createTempDirectory("tsumugi-system-test-");
             home.toFile().setExecutable(true, false);
             home.toFile().setReadable(true, false);
-            RunningPlatform platform = new RunningPlatform(home, freeBasePort(), environment);
+            RunningPlatform platform = new RunningPlatform(home, freeBasePort(), jvmOptions, environment);
             platform.awaitReady();
             return platform;
         } catch (IOException e) {
@@ -97,9 +102,9 @@ final class RunningPlatform implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "--add-modules",
                 "jdk.incubator.vector",
-                "-Xmx1g",
-                "dev.tsumugi.launcher.Tsumugi",
-                "up"));
+                "-Xmx1g"));
+        command.addAll(jvmOptions);
+        command.addAll(List.of("dev.tsumugi.launcher.Tsumugi", "up"));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(
@@ -158,6 +163,14 @@ final class RunningPlatform implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** A language model of two layers that knows nothing. */
+    static String tinyModel() {
+        return Path.of("../engine/src/test/resources/golden/tiny-llama")
+                .toAbsolutePath()
+                .normalize()
+                .toString();
     }
 
     int port() {

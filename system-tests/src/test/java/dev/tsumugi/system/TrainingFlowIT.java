@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,17 +26,16 @@ class TrainingFlowIT {
 
     @Test
     void what_people_approve_is_learned_on_schedule_and_poisoned_feedback_is_refused() {
-        try (RunningPlatform platform = RunningPlatform.start(Map.of(
-                "TSUMUGI_MODEL",
-                Path.of("../engine/src/test/resources/golden/tiny-llama")
-                        .toAbsolutePath()
-                        .normalize()
-                        .toString(),
-                "TSUMUGI_TRAINER_GATE_MINQUESTIONS",
-                "8",
-                // What such a model says of anything else means nothing, before and after.
-                "TSUMUGI_TRAINER_GATE_REPLAYMARGIN",
-                "10"))) {
+        try (RunningPlatform platform = RunningPlatform.start(
+                List.of(),
+                Map.of(
+                        "TSUMUGI_MODEL",
+                        RunningPlatform.tinyModel(),
+                        "TSUMUGI_TRAINER_GATE_MINQUESTIONS",
+                        "8",
+                        // What such a model says of anything else means nothing, before and after.
+                        "TSUMUGI_TRAINER_GATE_REPLAYMARGIN",
+                        "10"))) {
             ingestLamps(platform);
             // Most of what is known comes from a file, the rest from readers.
             StringBuilder examples = new StringBuilder();
