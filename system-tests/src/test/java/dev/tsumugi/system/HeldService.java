@@ -40,14 +40,16 @@ final class HeldService implements AutoCloseable {
     private static final Duration REACHED_WITHIN = Duration.ofMinutes(2);
 
     private final Class<?> main;
+    private final List<String> jvmOptions;
     private final Map<String, Object> properties;
     private final Path output;
     private @Nullable Process process;
     private @Nullable VirtualMachine machine;
     private volatile CompletableFuture<Void> reached = new CompletableFuture<>();
 
-    HeldService(Class<?> main, Map<String, Object> properties, Path output) {
+    HeldService(Class<?> main, List<String> jvmOptions, Map<String, Object> properties, Path output) {
         this.main = main;
+        this.jvmOptions = jvmOptions;
         this.properties = properties;
         this.output = output;
     }
@@ -110,8 +112,9 @@ final class HeldService implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "--add-modules",
                 "jdk.incubator.vector",
-                "-Xmx512m",
-                main.getName()));
+                "-Xmx512m"));
+        command.addAll(jvmOptions);
+        command.add(main.getName());
         properties.forEach((name, value) -> command.add("--" + name + "=" + value));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)

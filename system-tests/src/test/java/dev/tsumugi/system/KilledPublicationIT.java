@@ -46,6 +46,9 @@ class KilledPublicationIT {
     private static final String TRAINER = "dev.tsumugi.trainer.";
     private static final String GENERATOR = "dev.tsumugi.generator.";
 
+    /** Most lives here end soon after their start, and a second compiler would take half of that. */
+    private static final List<String> SHORT_LIFE = List.of("-XX:TieredStopAtLevel=1");
+
     private static final HttpClient http = HttpClient.newHttpClient();
 
     @TempDir
@@ -53,6 +56,7 @@ class KilledPublicationIT {
 
     private static int trainerPort;
     private static int generatorPort;
+    private static Map<String, Object> trainerProperties;
     private static HeldService trainer;
     private static HeldService generator;
 
@@ -64,29 +68,28 @@ class KilledPublicationIT {
         String kafka = EmbeddedKafka.shared().bootstrapServers();
         Path model = GOLDEN.resolve("tiny-llama").toAbsolutePath().normalize();
         String generatorUrl = "http://127.0.0.1:" + generatorPort;
-        trainer = new HeldService(
-                TrainerApplication.class,
-                Map.ofEntries(
-                        Map.entry("server.port", trainerPort),
-                        Map.entry("spring.datasource.url", postgres.createDatabase("killed_publication_it")),
-                        Map.entry("spring.datasource.username", postgres.username()),
-                        Map.entry("spring.datasource.password", postgres.password()),
-                        Map.entry("spring.kafka.bootstrap-servers", kafka),
-                        Map.entry("tsumugi.internal-token", TOKEN),
-                        Map.entry("tsumugi.trainer.model", model),
-                        Map.entry("tsumugi.trainer.work", work.resolve("work")),
-                        Map.entry("tsumugi.trainer.adapters.store", work.resolve("store")),
-                        Map.entry("tsumugi.trainer.adapters.generator-urls", generatorUrl),
-                        Map.entry("tsumugi.trainer.generator-urls", generatorUrl),
-                        Map.entry("tsumugi.trainer.polling", "200ms"),
-                        // The job of a killed trainer is free after four.
-                        Map.entry("tsumugi.trainer.heartbeat", "500ms"),
-                        Map.entry("tsumugi.trainer.gate.min-questions", "8"),
-                        // What such a model says of anything else means nothing, before and after.
-                        Map.entry("tsumugi.trainer.gate.replay-margin", "10")),
-                work.resolve("trainer.out"));
+        trainerProperties = Map.ofEntries(
+                Map.entry("server.port", trainerPort),
+                Map.entry("spring.datasource.url", postgres.createDatabase("killed_publication_it")),
+                Map.entry("spring.datasource.username", postgres.username()),
+                Map.entry("spring.datasource.password", postgres.password()),
+                Map.entry("spring.kafka.bootstrap-servers", kafka),
+                Map.entry("tsumugi.internal-token", TOKEN),
+                Map.entry("tsumugi.trainer.model", model),
+                Map.entry("tsumugi.trainer.work", work.resolve("work")),
+                Map.entry("tsumugi.trainer.adapters.store", work.resolve("store")),
+                Map.entry("tsumugi.trainer.adapters.generator-urls", generatorUrl),
+                Map.entry("tsumugi.trainer.generator-urls", generatorUrl),
+                Map.entry("tsumugi.trainer.polling", "200ms"),
+                // The job of a killed trainer is free after four.
+                Map.entry("tsumugi.trainer.heartbeat", "500ms"),
+                Map.entry("tsumugi.trainer.gate.min-questions", "8"),
+                // What such a model says of anything else means nothing, before and after.
+                Map.entry("tsumugi.trainer.gate.replay-margin", "10"));
+        trainer = trainer(SHORT_LIFE);
         generator = new HeldService(
                 GeneratorApplication.class,
+                SHORT_LIFE,
                 Map.of(
                         "server.port",
                         generatorPort,
@@ -111,6 +114,10 @@ class KilledPublicationIT {
     static void stop() throws InterruptedException {
         trainer.close();
         generator.close();
+    }
+
+    private static HeldService trainer(List<String> jvmOptions) {
+        return new HeldService(TrainerApplication.class, jvmOptions, trainerProperties, work.resolve("trainer.out"));
     }
 
     /** In their order, and whether the new adapter is registered for good by then. */
@@ -190,16 +197,22 @@ class KilledPublicationIT {
                 Place.before(TRAINER + "jobs.JobStore", "candidate"),
                 Place.before(TRAINER + "adapters.AdapterPublisher", "promote"),
                 Place.before(TRAINER + "jobs.JobStore", "finish"));
-        assertThat(call(trainerPort, "POST", "/internal/training/examples", text(lamps()))
-                        .statusCode())
-                .isEqualTo(200);
-        trainer.hold(steps.getFirst());
-        String job = json(202, call(trainerPort, "POST", "/internal/training/jobs", text("""
-                                {"adapter": "lamps", "settings": {"rank": 8, "learningRate": 0.01, "warmUpSteps": 2, "epochs": 6,
-                                 "microBatchTokens": 512, "gradientAccumulation": 2, "unanswerableShare": 0}}""")))
-                .path("id")
-                .asString();
-        trainer.killAtPlace();
+        trainer.close();
+        String job;
+        // This one computes.
+        try (HeldService learning = trainer(List.of())) {
+            learning.start(steps.getFirst());
+            awaitReady(learning, trainerPort);
+            assertThat(call(trainerPort, "POST", "/internal/training/examples", text(lamps()))
+                            .statusCode())
+                    .isEqualTo(200);
+            job = json(202, call(trainerPort, "POST", "/internal/training/jobs", text("""
+                    {"adapter": "lamps", "settings": {"rank": 8, "learningRate": 0.01, "warmUpSteps": 2, "epochs": 6,
+                     "microBatchTokens": 512, "gradientAccumulation": 2, "unanswerableShare": 0}}""")))
+                    .path("id")
+                    .asString();
+            learning.killAtPlace();
+        }
         for (Place step : steps.subList(1, steps.size())) {
             trainer.start(step);
             trainer.killAtPlace();
