@@ -105,7 +105,7 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarse, boolean feedForward) {
+    public double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarseForward, boolean coarseGradient) {
         return nf4 ? Nf4Planes.bytesPerWeight() : (double) stored.blockBytes() / stored.blockElements();
     }
 

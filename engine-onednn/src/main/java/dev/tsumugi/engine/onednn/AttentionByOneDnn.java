@@ -225,9 +225,10 @@ final class AttentionByOneDnn implements AutoCloseable {
         int sequences = layout.starts.length - 1;
         team.run(PARTS * sequences * g, (task, member) -> {
             library.stayOnThisThread();
-            int sequence = task / PARTS / g;
-            int head = task / PARTS % g;
-            int part = task % PARTS;
+            // The part that takes longest is begun first, so that it does not end last.
+            int part = PARTS - 1 - task / (sequences * g);
+            int sequence = task / g % sequences;
+            int head = task % g;
             long own = (head * PARTS + part) * partBytes + (long) layout.starts[sequence] * d * FLOAT;
             backwardPart(
                     new Slopes(dHeads, dKeys + own, dValues + own, dOut, copyOfSlopes),

@@ -131,11 +131,11 @@ public interface Backend extends AutoCloseable {
      *
      * @param stored type in the model's files
      * @param nf4 whether it is rounded to NF4
-     * @param coarse as in {@link #prepareForTraining}, of the gradient
-     * @param feedForward whether the forward product is as coarse
+     * @param coarseForward as in {@link #prepareForTraining}, of the forward product
+     * @param coarseGradient the same of the gradient's
      */
-    default double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarse, boolean feedForward) {
-        return trainingBytesPerWeight(coarse && feedForward) + trainingBytesPerWeight(coarse);
+    default double frozenBytesPerWeight(DType stored, boolean nf4, boolean coarseForward, boolean coarseGradient) {
+        return trainingBytesPerWeight(coarseForward) + trainingBytesPerWeight(coarseGradient);
     }
 
     /**

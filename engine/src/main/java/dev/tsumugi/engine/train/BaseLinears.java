@@ -44,10 +44,10 @@ final class BaseLinears {
             @Nullable Tensor bias) {}
 
     /**
-     * Gradients bear coarse rounding in every layer, activations in feed-forward blocks, as when the engine serves; both only where the weights are
-     * rounded themselves, and never the head, whose gradient lies in a few of very many numbers.
+     * Gradients bear coarse rounding in every layer, but not through the head, where they lie in a few of very many numbers; activations in
+     * feed-forward blocks, as when the engine serves, and in front of the head; both only where the weights are rounded themselves.
      *
-     * @param inLayer false for the head, which keeps its precision
+     * @param inLayer false for the head
      * @param tensorNames of the modules' weights in the files
      * @param gradientPasses whether the gradient by its input is needed
      */
@@ -55,7 +55,7 @@ final class BaseLinears {
         boolean rounded = inLayer && base == BaseWeights.NF4;
         try (Arena arena = Arena.ofShared()) {
             Tensor[] parts = new Tensor[group.modules().size()];
-            boolean coarse = inLayer;
+            boolean coarse = true;
             for (int i = 0; i < parts.length; i++) {
                 Module module = group.modules().get(i);
                 parts[i] = required(tensorNames.get(i), module.outputs(), group.inputs());
@@ -67,10 +67,10 @@ final class BaseLinears {
                 return new Frozen(compact, gradientPasses ? backend.turned(compact) : null, bias(group));
             }
             Tensor matrix = codes == null ? gathered(group, parts, arena) : codes.dequantize(arena);
-            Weight forward = backend.prepareForTraining(matrix, false, coarse && group.feedForward());
+            Weight forward = backend.prepareForTraining(matrix, false, coarse && (group.feedForward() || !inLayer));
             Weight backward = gradientPasses ? backend.turned(forward) : null;
             if (gradientPasses && backward == null) {
-                backward = backend.prepareForTraining(matrix, true, coarse);
+                backward = backend.prepareForTraining(matrix, true, coarse && inLayer);
             }
             return new Frozen(forward, backward, bias(group));
         }

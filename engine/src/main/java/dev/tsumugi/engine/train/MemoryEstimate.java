@@ -60,8 +60,9 @@ final class MemoryEstimate {
                 boolean inLayer = group != shape.head();
                 boolean nf4 = inLayer && settings.base() == BaseWeights.NF4;
                 DType type = stored == null ? DType.F32 : stored.dtype();
-                boolean coarse = nf4 || inLayer && type.isQuantized();
-                double both = backend.frozenBytesPerWeight(type, nf4, coarse, group.feedForward());
+                boolean coarse = nf4 || type.isQuantized();
+                boolean coarseForward = coarse && (group.feedForward() || !inLayer);
+                double both = backend.frozenBytesPerWeight(type, nf4, coarseForward, coarse && inLayer);
                 bytes += (long) (both * module.outputs() * group.inputs());
             }
         }
