@@ -39,7 +39,7 @@ final class LargeSearchSuite implements Suite {
     @Override
     public String description() {
         return "Search among " + CHUNKS + " chunks of one tenant: median latency of " + QUERIES
-                + " different queries a run, and of the bare pgvector query; takes minutes to fill the index";
+                + " different queries a run, and of the bare pgvector query; takes minutes, in which nobody else can search";
     }
 
     private record Seeds(List<float[]> vectors, String generation) {}
