@@ -160,9 +160,9 @@ final class LargeIndex {
     }
 
     private long[] nextIds(int count) throws SQLException {
-        // Each number of this sequence stands for 50 chunks.
+        // Each number of this sequence stands for 50 chunks, of which it is the last.
         try (PreparedStatement statement = database.prepareStatement(
-                "SELECT id + i FROM (SELECT nextval('retriever.chunk_ids') AS id FROM generate_series(1, (? + 49) / 50)) ids,"
+                "SELECT id - i FROM (SELECT nextval('retriever.chunk_ids') AS id FROM generate_series(1, (? + 49) / 50)) ids,"
                         + " generate_series(0, 49) i")) {
             statement.setInt(1, count);
             try (ResultSet result = statement.executeQuery()) {

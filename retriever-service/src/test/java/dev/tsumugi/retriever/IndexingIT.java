@@ -64,7 +64,12 @@ class IndexingIT {
         try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
             Future<?> reader = pool.submit((Callable<Void>) () -> {
                 while (!done.get()) {
-                    List<Hit> hits = retriever.hits(tenant, "alpha", SearchMode.HYBRID);
+                    List<Hit> hits = switch (seen.size() % 3) {
+                        case 0 -> retriever.hits(tenant, "alpha", SearchMode.HYBRID);
+                        case 1 -> retriever.hits(tenant, "alpha", SearchMode.LEXICAL);
+                        // A question whose vector is not remembered.
+                        default -> retriever.hits(tenant, "alpha fresh" + seen.size(), SearchMode.HYBRID);
+                    };
                     Set<String> versions = new TreeSet<>();
                     hits.forEach(
                             hit -> versions.add(hit.version() + " " + hit.text().split(" ")[1]));
@@ -79,7 +84,7 @@ class IndexingIT {
             done.set(true);
             reader.get();
         }
-        assertThat(seen).hasSizeGreaterThan(3).allSatisfy(versions -> {
+        assertThat(seen).hasSizeGreaterThan(6).allSatisfy(versions -> {
             assertThat(versions).hasSize(2).contains("hits=6");
             String[] version = versions.iterator().next().split(" ");
             assertThat("v" + version[0]).as("the row's version and its text").isEqualTo(version[1]);

@@ -7,6 +7,7 @@ import dev.tsumugi.platform.web.Caller;
 import dev.tsumugi.platform.web.ProblemException;
 import dev.tsumugi.retriever.embedding.QueryEmbeddings;
 import dev.tsumugi.retriever.embedding.QueryEmbeddings.QueryVector;
+import dev.tsumugi.retriever.search.Bm25.Match;
 import dev.tsumugi.retriever.tenancy.TenantTransactions;
 import dev.tsumugi.retriever.terms.TermAnalyzer;
 import java.sql.ResultSet;
@@ -20,8 +21,10 @@ import java.util.StringJoiner;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
+import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
 import org.springframework.jdbc.core.namedparam.NamedParameterJdbcTemplate;
 import org.springframework.stereotype.Component;
@@ -33,22 +36,31 @@ public class HybridSearch {
     /** How many chunks each leg hands to the fusion. */
     private static final int CANDIDATES = 50;
 
+    /** A query may have thousands of terms, and a term as many postings as the tenant has chunks; only so many terms' are in memory at a time. */
+    private static final int TERMS_AT_ONCE = 8;
+
+    private static final byte[] NO_POSTINGS = {};
+
     private static final String WITHOUT_VECTORS =
             "Vector search is unavailable, because the embed service does not answer. These passages were found by their words alone.";
 
     private final TenantTransactions transactions;
     private final NamedParameterJdbcTemplate jdbc;
+    private final NamedParameterJdbcTemplate byTerm;
     private final QueryEmbeddings queryEmbeddings;
     private final TermAnalyzer analyzer;
     private final JsonMapper json = JsonMapper.shared();
 
     HybridSearch(
             TenantTransactions transactions,
-            NamedParameterJdbcTemplate jdbc,
+            DataSource database,
             QueryEmbeddings queryEmbeddings,
             TermAnalyzer analyzer) {
         this.transactions = transactions;
-        this.jdbc = jdbc;
+        this.jdbc = new NamedParameterJdbcTemplate(database);
+        JdbcTemplate fewRows = new JdbcTemplate(database);
+        fewRows.setFetchSize(TERMS_AT_ONCE);
+        this.byTerm = new NamedParameterJdbcTemplate(fewRows);
         this.queryEmbeddings = queryEmbeddings;
         this.analyzer = analyzer;
     }
@@ -62,18 +74,17 @@ public class HybridSearch {
     public SearchResponse search(Caller caller, String query, int limit, SearchMode mode, Map<String, String> filter) {
         Question question = new Question(caller, query, limit, filter);
         if (mode == SearchMode.LEXICAL) {
-            return answer(question, mode, QueryVector.NONE, null);
+            return transactions.read(caller, () -> byWords(question, matching(question), null));
         }
         Optional<QueryVector> remembered = queryEmbeddings.remembered(caller.tenant(), query);
-        if (remembered.isPresent()) {
-            return answer(question, mode, remembered.get(), null);
-        }
         if (mode == SearchMode.HYBRID) {
-            return matchWhileEmbedding(question);
+            return remembered
+                    .map(vector -> transactions.read(caller, () -> fused(question, vector, matching(question))))
+                    .orElseGet(() -> matchWhileEmbedding(question));
         }
-        return queryEmbeddings
-                .find(caller.tenant(), query)
-                .map(vector -> answer(question, mode, vector, null))
+        return remembered
+                .or(() -> queryEmbeddings.find(caller.tenant(), query))
+                .map(vector -> transactions.read(caller, () -> byVectors(question, vector)))
                 .orElseThrow(
                         () -> new ProblemException(
                                 HttpStatus.SERVICE_UNAVAILABLE,
@@ -85,22 +96,29 @@ public class HybridSearch {
         boolean isFiltered() {
             return !filter.isEmpty();
         }
+
+        int candidates() {
+            return Math.max(CANDIDATES, limit);
+        }
     }
 
     /** The lexical leg needs no vector. No connection is held while waiting for either leg, so that searches cannot lock each other out. */
     private SearchResponse matchWhileEmbedding(Question question) {
-        MapSqlParameterSource words = parameters(question, SearchMode.LEXICAL, QueryVector.NONE);
-        FutureTask<List<Long>> matching = new FutureTask<>(() -> transactions.read(
-                question.caller(),
-                () -> jdbc.queryForList(SearchSql.candidates(question.isFiltered()), words, Long.class)));
-        Thread.ofVirtual().name("lexical-leg").start(matching);
-        Optional<QueryVector> vector = queryEmbeddings.find(question.caller().tenant(), question.query());
-        if (vector.isEmpty()) {
-            return answer(question, SearchMode.LEXICAL, QueryVector.NONE, WITHOUT_VECTORS);
-        }
-        MapSqlParameterSource parameters = parameters(question, SearchMode.VECTOR, vector.get())
-                .addValue("matched", result(matching).toArray(Long[]::new), Types.ARRAY);
-        return answer(question, SearchSql.fused(question.isFiltered()), parameters, vector.get(), null);
+        Caller caller = question.caller();
+        FutureTask<List<Match>> leg = new FutureTask<>(() -> transactions.read(caller, () -> matching(question)));
+        Thread.ofVirtual().name("lexical-leg").start(leg);
+        Optional<QueryVector> vector = queryEmbeddings.find(caller.tenant(), question.query());
+        List<Match> matching = result(leg);
+        SearchResponse response = transactions.read(caller, () -> answer(question, vector, matching));
+        return response.hits().size() >= Math.min(question.limit(), matching.size())
+                ? response
+                // A document's version was replaced between the two transactions.
+                : transactions.read(caller, () -> answer(question, vector, matching(question)));
+    }
+
+    private SearchResponse answer(Question question, Optional<QueryVector> vector, List<Match> matching) {
+        return vector.map(found -> fused(question, found, matching))
+                .orElseGet(() -> byWords(question, matching, WITHOUT_VECTORS));
     }
 
     private static <T> T result(Future<T> leg) {
@@ -114,48 +132,95 @@ public class HybridSearch {
         }
     }
 
-    private SearchResponse answer(Question question, SearchMode mode, QueryVector vector, @Nullable String degraded) {
-        String sql = SearchSql.hits(mode, question.isFiltered());
-        return answer(question, sql, parameters(question, mode, vector), vector, degraded);
+    /** The best chunks by their words. */
+    private List<Match> matching(Question question) {
+        Set<String> terms = analyzer.analyze(question.query()).frequencies().keySet();
+        if (terms.isEmpty()) {
+            return List.of();
+        }
+        MapSqlParameterSource parameters =
+                parameters(question.caller()).addValue("terms", terms.toArray(String[]::new), Types.ARRAY);
+        Bm25 scores = byTerm.query(SearchSql.POSTINGS, parameters, HybridSearch::scores);
+        int wanted = question.candidates();
+        if (!question.isFiltered()) {
+            return scores.best(wanted);
+        }
+        // Frequencies count what the filter leaves out, too; so it comes last, on more and more of the best.
+        for (int count = 4 * wanted; ; count *= 8) {
+            List<Match> best = scores.best(count);
+            List<Match> carrying = carrying(question, best);
+            if (carrying.size() >= wanted || best.size() < count) {
+                return carrying.subList(0, Math.min(wanted, carrying.size()));
+            }
+        }
+    }
+
+    private static Bm25 scores(ResultSet rows) throws SQLException {
+        @Nullable Bm25 scores = null;
+        while (rows.next()) {
+            if (scores == null) {
+                scores = new Bm25(rows.getLong(1), rows.getLong(2));
+            }
+            byte @Nullable [] open = rows.getBytes(3);
+            byte @Nullable [] restricted = rows.getBytes(4);
+            scores.addTerm(open == null ? NO_POSTINGS : open, restricted == null ? NO_POSTINGS : restricted);
+        }
+        return scores == null ? new Bm25(0, 0) : scores;
+    }
+
+    private List<Match> carrying(Question question, List<Match> matches) {
+        MapSqlParameterSource parameters = parameters(question.caller())
+                .addValue("ids", ids(matches), Types.ARRAY)
+                .addValue("filter", json.writeValueAsString(question.filter()));
+        Set<Long> carrying = Set.copyOf(jdbc.queryForList(SearchSql.CARRYING, parameters, Long.class));
+        return matches.stream()
+                .filter(match -> carrying.contains(match.chunkId()))
+                .toList();
+    }
+
+    private SearchResponse byWords(Question question, List<Match> matching, @Nullable String degraded) {
+        return answer(question, SearchMode.LEXICAL, QueryVector.NONE, matching, degraded);
+    }
+
+    private SearchResponse byVectors(Question question, QueryVector vector) {
+        return answer(question, SearchMode.VECTOR, vector, List.of(), null);
+    }
+
+    private SearchResponse fused(Question question, QueryVector vector, List<Match> matching) {
+        return answer(question, SearchMode.HYBRID, vector, matching, null);
     }
 
     private SearchResponse answer(
-            Question question,
-            String sql,
-            MapSqlParameterSource parameters,
-            QueryVector vector,
-            @Nullable String degraded) {
-        List<Hit> hits =
-                transactions.read(question.caller(), () -> jdbc.query(sql, parameters, (row, number) -> hit(row)));
-        return new SearchResponse(hits, vector.generation(), degraded);
-    }
-
-    private MapSqlParameterSource parameters(Question question, SearchMode mode, QueryVector vector) {
-        Caller caller = question.caller();
-        MapSqlParameterSource parameters = new MapSqlParameterSource()
-                .addValue("tenant", caller.tenant())
-                .addValue("readsAll", caller.readsAll())
-                .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY)
+            Question question, SearchMode mode, QueryVector vector, List<Match> matching, @Nullable String degraded) {
+        MapSqlParameterSource parameters = parameters(question.caller())
                 .addValue("vector", vector.isNone() ? null : text(vector.values()), Types.VARCHAR)
                 .addValue("generation", vector.generation())
-                .addValue("candidates", Math.max(CANDIDATES, question.limit()))
-                .addValue("limit", question.limit());
-        if (mode != SearchMode.VECTOR) {
-            Set<String> terms = analyzer.analyze(question.query()).frequencies().keySet();
-            parameters.addValue("terms", terms.toArray(String[]::new), Types.ARRAY);
-        }
+                .addValue("candidates", question.candidates())
+                .addValue("limit", question.limit())
+                .addValue("matches", ids(matching), Types.ARRAY)
+                .addValue("scores", matching.stream().map(Match::score).toArray(Double[]::new), Types.ARRAY);
         if (question.isFiltered()) {
             parameters.addValue("filter", json.writeValueAsString(question.filter()));
         }
-        return parameters;
+        String sql = SearchSql.hits(mode, question.isFiltered());
+        List<Hit> hits = jdbc.query(sql, parameters, (row, number) -> hit(row));
+        return new SearchResponse(hits, vector.generation(), degraded);
+    }
+
+    private static Long[] ids(List<Match> matches) {
+        return matches.stream().map(Match::chunkId).toArray(Long[]::new);
+    }
+
+    private static MapSqlParameterSource parameters(Caller caller) {
+        return new MapSqlParameterSource()
+                .addValue("tenant", caller.tenant())
+                .addValue("readsAll", caller.readsAll())
+                .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY);
     }
 
     /** A chunk by its id; empty when it is not there, not visible any more, or not the caller's to read. */
     Optional<Hit> chunk(Caller caller, ChunkId id) {
-        MapSqlParameterSource parameters = new MapSqlParameterSource()
-                .addValue("tenant", caller.tenant())
-                .addValue("readsAll", caller.readsAll())
-                .addValue("principals", caller.principals().toArray(String[]::new), Types.ARRAY)
+        MapSqlParameterSource parameters = parameters(caller)
                 .addValue("documentId", id.documentId())
                 .addValue("version", id.version())
                 .addValue("position", id.position());

@@ -8,7 +8,7 @@ import java.util.Map;
  *
  * <ul>
  *   <li>{@code near}: nearest chunks by cosine distance, in index order
- *   <li>{@code matching}: best chunks by BM25, any of the terms; document frequencies count what the caller may read
+ *   <li>{@code matching}: best chunks by {@link Bm25} of {@link #POSTINGS}; document frequencies count what the caller may read
  *   <li>hybrid: reciprocal rank fusion of both (Cormack, Clarke, Buettcher 2009), score = sum of 1 / (60 + rank)
  * </ul>
  */
@@ -26,50 +26,12 @@ final class SearchSql {
                       limit :candidates) nearest
             )""";
 
-    /**
-     * BM25 with k1 = 1.2 and b = 0.75: the weight of a term is its idf, that of an occurrence f (k1 + 1) / (f + k1 (1 - b + b len/avg)). What is
-     * open to everyone comes from an index that has all of it.
-     */
+    /** What {@link Bm25} found, best first. */
     private static final String MATCHING = """
-            , occurrence as materialized (
-                select term, chunk_id, frequency, chunk_length
-                from retriever.postings
-                where tenant = :tenant and term = any (cast(:terms as text[])) and acl is null
-                union all
-                select term, chunk_id, frequency, chunk_length
-                from retriever.postings
-                where tenant = :tenant and term = any (cast(:terms as text[]))
-                  and acl is not null and (:readsAll or acl && cast(:principals as text[]))
-            ), corpus as (
-                select cast(greatest(chunks, 1) as float8) as chunks,
-                       cast(greatest(terms, 1) as float8) / greatest(chunks, 1) as average_length
-                from retriever.tenant_statistics where tenant = :tenant
-            ), weighted as (
-                select o.term, cast(0.9 as float8) / c.average_length as length_norm,
-                       ln(1 + greatest(c.chunks - count(*) + cast(0.5 as float8), 0.5) / (count(*) + cast(0.5 as float8)))
-                           * cast(2.2 as float8) as idf
-                from occurrence o cross join corpus c
-                group by o.term, c.chunks, c.average_length
-            ), scored as (
-                select o.chunk_id as id,
-                       sum(w.idf * o.frequency / (o.frequency + cast(0.3 as float8) + w.length_norm * o.chunk_length)) as score
-                from occurrence o join weighted w on w.term = o.term
-                group by o.chunk_id
-            ), matching as (
-                select id, score, row_number() over (order by score desc, id) as rank
-                from (select s.id, s.score from scored s %s order by s.score desc, s.id limit :candidates) best_matching
-            )""";
-
-    /** What {@link #candidates} found, best first. */
-    private static final String MATCHED = """
             , matching as (
-                select m.id, m.rank from unnest(cast(:matched as bigint[])) with ordinality as m (id, rank)
+                select m.id, m.score, m.rank
+                from unnest(cast(:matches as bigint[]), cast(:scores as float8[])) with ordinality as m (id, score, rank)
             )""";
-
-    private static final String CANDIDATES = """
-
-            select id from matching order by rank
-            """;
 
     private static final String FUSED = """
             , best as (
@@ -98,45 +60,51 @@ final class SearchSql {
 
     private static final String DOCUMENT =
             "join retriever.documents f on f.tenant = c.tenant and f.document_id = c.document_id";
-    private static final String CHUNK_AND_DOCUMENT = "join retriever.chunks c on c.id = s.id " + DOCUMENT;
     private static final String CARRIES = "and f.metadata @> cast(:filter as jsonb)";
 
-    private static final Statements PLAIN = statements("", "", "");
-    private static final Statements FILTERED =
-            statements(DOCUMENT, CARRIES, CHUNK_AND_DOCUMENT + " where true " + CARRIES);
+    /**
+     * For each term, in {@link Bm25}'s form, the postings of chunks that are open to everyone, from an index that has all of it, and of those
+     * that others may not read. Beside them the number of the tenant's chunks and of the terms in them.
+     */
+    static final String POSTINGS = """
+            select s.chunks, s.terms, open.postings, restricted.postings
+            from retriever.tenant_statistics s
+            cross join unnest(cast(:terms as text[])) as t (term)
+            cross join lateral (
+                select string_agg(int8send(chunk_id) || int4send(frequency) || int4send(chunk_length), '') as postings
+                from retriever.postings
+                where tenant = :tenant and term = t.term and acl is null) open
+            cross join lateral (
+                select string_agg(int8send(chunk_id) || int4send(frequency) || int4send(chunk_length), '') as postings
+                from retriever.postings
+                where tenant = :tenant and term = t.term and acl is not null and (:readsAll or acl && cast(:principals as text[]))
+            ) restricted
+            where s.tenant = :tenant
+            """;
 
-    private record Statements(Map<SearchMode, String> hits, String candidates, String fused) {}
+    /** Which of the chunks {@code :ids} are of documents that carry the filter. */
+    static final String CARRYING = "select c.id from retriever.chunks c " + DOCUMENT
+            + " where c.tenant = :tenant and c.id = any (cast(:ids as bigint[])) " + CARRIES;
+
+    private static final Map<SearchMode, String> PLAIN = statements("", "");
+    private static final Map<SearchMode, String> FILTERED = statements(DOCUMENT, CARRIES);
 
     private SearchSql() {}
 
-    /** Best hits in one round trip, whatever the mode. */
+    /** Best hits. */
     static String hits(SearchMode mode, boolean filtered) {
-        String sql = (filtered ? FILTERED : PLAIN).hits().get(mode);
+        String sql = (filtered ? FILTERED : PLAIN).get(mode);
         if (sql == null) {
             throw new IllegalArgumentException("no statement for " + mode);
         }
         return sql;
     }
 
-    /** Ids of {@code matching}, best first, for {@link #fused}. */
-    static String candidates(boolean filtered) {
-        return (filtered ? FILTERED : PLAIN).candidates();
-    }
-
-    /** Best hits in mode hybrid, where {@code matching} was found before. */
-    static String fused(boolean filtered) {
-        return (filtered ? FILTERED : PLAIN).fused();
-    }
-
-    private static Statements statements(String nearJoin, String nearFilter, String matchingFilter) {
-        String near = NEAR.formatted(nearJoin, nearFilter);
-        String matching = MATCHING.formatted(matchingFilter);
-        return new Statements(
-                Map.of(
-                        SearchMode.HYBRID, QUERY + near + matching + FUSED + HITS,
-                        SearchMode.VECTOR, QUERY + near + BEST_NEAR + HITS,
-                        SearchMode.LEXICAL, QUERY + matching + BEST_MATCHING + HITS),
-                QUERY + matching + CANDIDATES,
-                QUERY + near + MATCHED + FUSED + HITS);
+    private static Map<SearchMode, String> statements(String join, String filter) {
+        String near = NEAR.formatted(join, filter);
+        return Map.of(
+                SearchMode.HYBRID, QUERY + near + MATCHING + FUSED + HITS,
+                SearchMode.VECTOR, QUERY + near + BEST_NEAR + HITS,
+                SearchMode.LEXICAL, QUERY + MATCHING + BEST_MATCHING + HITS);
     }
 }

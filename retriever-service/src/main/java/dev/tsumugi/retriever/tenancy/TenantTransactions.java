@@ -3,6 +3,7 @@ package dev.tsumugi.retriever.tenancy;
 import dev.tsumugi.platform.web.Caller;
 import java.util.function.Supplier;
 import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.core.PreparedStatementCallback;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
 
@@ -26,6 +27,9 @@ public final class TenantTransactions {
                    set_config('hnsw.scan_mem_multiplier', '8', true)
             """;
 
+    /** Else a document's version that is replaced between two statements of a search would be found in neither form. */
+    private static final String ONE_SNAPSHOT = "set transaction isolation level repeatable read;\n";
+
     private final JdbcTemplate jdbc;
     private final TransactionTemplate reading;
     private final TransactionTemplate writing;
@@ -37,24 +41,25 @@ public final class TenantTransactions {
         writing = new TransactionTemplate(transactions);
     }
 
-    /** What {@code caller} may read. */
+    /** What {@code caller} may read, all of it as it is at the same moment. */
     public <T> T read(Caller caller, Supplier<T> work) {
-        return run(reading, caller, work);
+        return run(reading, ONE_SNAPSHOT + SETTINGS, caller, work);
     }
 
     /** Everything of {@code tenant}, for the service's own work. */
     public <T> T write(String tenant, Supplier<T> work) {
-        return run(writing, Caller.administrator(tenant), work);
+        return run(writing, SETTINGS, Caller.administrator(tenant), work);
     }
 
-    private <T> T run(TransactionTemplate template, Caller caller, Supplier<T> work) {
+    /** @param settings statements for one round trip */
+    private <T> T run(TransactionTemplate template, String settings, Caller caller, Supplier<T> work) {
         return template.execute(status -> {
-            jdbc.query(
-                    SETTINGS,
-                    row -> {},
-                    caller.tenant(),
-                    Boolean.toString(caller.readsAll()),
-                    PostgresArrays.literal(caller.principals()));
+            jdbc.execute(settings, (PreparedStatementCallback<Boolean>) statement -> {
+                statement.setString(1, caller.tenant());
+                statement.setString(2, Boolean.toString(caller.readsAll()));
+                statement.setString(3, PostgresArrays.literal(caller.principals()));
+                return statement.execute();
+            });
             return work.get();
         });
     }
