@@ -52,7 +52,8 @@ class DocumentFlowIT {
         // Nobody asks the language model here, and no Java code computes long enough to be compiled twice: the starts
         // are what takes time.
         try (RunningPlatform platform = RunningPlatform.start(
-                List.of("-XX:TieredStopAtLevel=1"), Map.of("TSUMUGI_MODEL", RunningPlatform.tinyModel()))) {
+                List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+                Map.of("TSUMUGI_MODEL", RunningPlatform.tinyModel()))) {
             try (Client client = new Client(platform)) {
                 steps.forEach(step -> client.perform("peace", step));
             }

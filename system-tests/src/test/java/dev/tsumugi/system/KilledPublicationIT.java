@@ -46,8 +46,8 @@ class KilledPublicationIT {
     private static final String TRAINER = "dev.tsumugi.trainer.";
     private static final String GENERATOR = "dev.tsumugi.generator.";
 
-    /** Most lives here end soon after their start, and a second compiler would take half of that. */
-    private static final List<String> SHORT_LIFE = List.of("-XX:TieredStopAtLevel=1");
+    /** Most lives here end soon after their start, and a second compiler and a collector beside the program would take half of that. */
+    private static final List<String> SHORT_LIFE = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
 
     private static final HttpClient http = HttpClient.newHttpClient();
 
