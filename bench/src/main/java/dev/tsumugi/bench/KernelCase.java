@@ -50,33 +50,24 @@ record KernelCase(
     static KernelCase gemv(String name, int threads, DType dtype, int outputs, int inputs, int rows) {
         double bytesPerWeight = dtype.blockBytes() / (double) dtype.blockElements();
         int weights = turns((double) outputs * inputs * bytesPerWeight);
-        return linear(name, VectorBackend.NAME, threads, dtype, false, outputs, inputs, rows, bytesPerWeight, weights);
+        return linear(name, VectorBackend.NAME, threads, dtype, outputs, inputs, rows, bytesPerWeight, weights);
     }
 
     /**
      * A product of many rows by oneDNN with weights that come from memory each time.
      *
+     * @param dtype of the weights' file
      * @param bytesPerWeight in the form it computes from
      */
     static KernelCase gemm(
-            String name, int threads, boolean feedForward, int outputs, int inputs, int rows, double bytesPerWeight) {
+            String name, int threads, DType dtype, int outputs, int inputs, int rows, double bytesPerWeight) {
         int weights = turns((double) outputs * inputs * bytesPerWeight);
-        return linear(
-                name,
-                OneDnnBackend.NAME,
-                threads,
-                DType.Q4_1,
-                feedForward,
-                outputs,
-                inputs,
-                rows,
-                bytesPerWeight,
-                weights);
+        return linear(name, OneDnnBackend.NAME, threads, dtype, outputs, inputs, rows, bytesPerWeight, weights);
     }
 
     /** A product by oneDNN whose one weight stays where it is. */
-    static KernelCase largeGemm(int threads, boolean feedForward) {
-        return linear("", OneDnnBackend.NAME, threads, DType.Q4_1, feedForward, 4096, 2048, 512, 1, 1);
+    static KernelCase largeGemm(int threads, DType dtype) {
+        return linear("", OneDnnBackend.NAME, threads, dtype, 4096, 2048, 512, 1, 1);
     }
 
     private static KernelCase linear(
@@ -84,7 +75,6 @@ record KernelCase(
             String backend,
             int threads,
             DType dtype,
-            boolean feedForward,
             int outputs,
             int inputs,
             int rows,
@@ -96,7 +86,6 @@ record KernelCase(
                 "backendName", backend,
                 "threads", threads,
                 "dtype", dtype,
-                "feedForward", feedForward,
                 "outputs", outputs,
                 "inputs", inputs,
                 "rows", rows,

@@ -131,9 +131,9 @@ final class KernelSuite implements Suite {
                 }
             }
             for (int rows : GEMM_ROWS) {
-                gemm(true, FEED_FORWARD, HIDDEN, rows, integers);
-                gemm(true, HIDDEN, FEED_FORWARD, rows, integers);
-                gemm(false, HIDDEN, HIDDEN, rows, floats);
+                gemm(DType.Q4_1, FEED_FORWARD, HIDDEN, rows, integers);
+                gemm(DType.Q4_1, HIDDEN, FEED_FORWARD, rows, integers);
+                gemm(DType.BF16, HIDDEN, HIDDEN, rows, floats);
             }
         }
 
@@ -141,11 +141,11 @@ final class KernelSuite implements Suite {
             return bytesPerWeight == 1 ? Peak.INT8 : bytesPerWeight == 2 ? Peak.BF16 : Peak.FP32;
         }
 
-        private void gemm(boolean feedForward, int outputs, int inputs, int rows, double bytesPerWeight) {
+        private void gemm(DType dtype, int outputs, int inputs, int rows, double bytesPerWeight) {
             Peak limit = limit(bytesPerWeight);
             String element = limit.name().toLowerCase(Locale.ROOT);
             String name = name("GEMM %s %dx%d, %d rows".formatted(element, outputs, inputs, rows));
-            measure(KernelCase.gemm(name, threads, feedForward, outputs, inputs, rows, bytesPerWeight), limit);
+            measure(KernelCase.gemm(name, threads, dtype, outputs, inputs, rows, bytesPerWeight), limit);
         }
 
         private void measure(KernelCase kernel, Peak limit) {
@@ -180,8 +180,8 @@ final class KernelSuite implements Suite {
             KernelCase kernel = switch (peak) {
                 case MEMORY -> KernelCase.memoryRead(threads);
                 case FP32 -> KernelCase.fusedMultiplyAdd(threads);
-                case BF16 -> KernelCase.largeGemm(threads, false);
-                case INT8 -> KernelCase.largeGemm(threads, true);
+                case BF16 -> KernelCase.largeGemm(threads, DType.BF16);
+                case INT8 -> KernelCase.largeGemm(threads, DType.Q4_1);
             };
             Processors processors = Recorder.thisProcess();
             double[] seconds = timer.seconds(kernel, recorder.runs());

@@ -34,10 +34,6 @@ public class LinearKernel {
     @Param("Q4_1")
     DType dtype = DType.Q4_1;
 
-    /** Whether the weight is that of a feed-forward layer. */
-    @Param("false")
-    boolean feedForward;
-
     @Param("1536")
     int outputs;
 
@@ -73,7 +69,7 @@ public class LinearKernel {
             int[] checked = checkedRows();
             float[] expected = reference(matrix, values, checked);
             for (int i = 0; i < weights; i++) {
-                prepared[i] = feedForward ? backend.prepareFeedForward(matrix) : backend.prepare(matrix);
+                prepared[i] = backend.prepare(matrix);
                 multiply();
                 float[] actual = Agreement.values(backend, out, rows * outputs);
                 Agreement.require(expected, pick(actual, outputs, checked), tolerance());
@@ -108,7 +104,7 @@ public class LinearKernel {
     /** What rounding of the operands costs: to 8 bits both or the activations alone, to bfloat16, or none. */
     private double tolerance() {
         if (!backendName.equals(VectorBackend.NAME)) {
-            return feedForward ? 0.03 : 0.01;
+            return dtype.isQuantized() ? 0.03 : 0.01;
         }
         return switch (dtype) {
             case Q4_0, Q4_1, Q4_K -> 0.01;

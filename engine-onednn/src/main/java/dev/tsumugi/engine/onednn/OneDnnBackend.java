@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * The processor with oneDNN for products of many rows: prefill, and decoding of many sequences at once. Everything else, and products of few
  * rows, is the {@link VectorBackend}'s, whose compact weights are kept beside the packed ones.
  *
- * <p>With {@link Precision#FAST} products of quantized feed-forward weights are computed in 8-bit integers ({@link RotatedInt8}) where the processor sums
- * those (VNNI, AMX), and those of other weights in bfloat16 (AVX-512 BF16, AMX) with fp32 sums. Otherwise all is fp32. A token's result may
+ * <p>With {@link Precision#FAST} products of quantized weights are computed in 8-bit integers ({@link RotatedInt8}) where the processor sums those
+ * (VNNI, AMX), except for queries, keys and values; these and those of other weights in bfloat16 (AVX-512 BF16, AMX) with fp32 sums. Otherwise all is fp32. A token's result may
  * then differ in its last digits with the number of rows it is computed among.
  */
 public final class OneDnnBackend implements Backend {
@@ -67,7 +67,7 @@ public final class OneDnnBackend implements Backend {
                 ? Element.INT8
                 : floats;
         log.info(
-                "oneDNN multiplies quantized feed-forward weights in {}, others in {} (instruction set {})",
+                "oneDNN multiplies quantized weights in {}, others and those of queries, keys and values in {} (instruction set {})",
                 integers,
                 floats,
                 Integer.toHexString(isa));
@@ -107,17 +107,17 @@ public final class OneDnnBackend implements Backend {
         vector.keepPacked(kept);
     }
 
-    @Override
-    public Weight prepare(Tensor matrix) {
-        return prepare(matrix, floats);
-    }
-
     /** In integers where the model's file has rounded the weights to 8 bits or fewer already. */
     @Override
-    public Weight prepareFeedForward(Tensor matrix) {
+    public Weight prepare(Tensor matrix) {
         boolean rounded = matrix.dtype().isQuantized()
                 && RotatedInt8.fits(Math.toIntExact(matrix.shape().get(1)));
         return prepare(matrix, rounded ? integers : floats);
+    }
+
+    @Override
+    public Weight prepareAttentionInput(Tensor matrix) {
+        return prepare(matrix, floats);
     }
 
     private Weight prepare(Tensor matrix, Element element) {

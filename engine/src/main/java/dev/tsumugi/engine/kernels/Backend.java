@@ -75,11 +75,8 @@ public interface Backend extends AutoCloseable {
      */
     Weight prepare(Tensor matrix);
 
-    /**
-     * As {@link #prepare}, for a matrix of a feed-forward block. These make up most of a model and bear coarse rounding best, which a backend
-     * may make use of under {@link Precision#FAST}.
-     */
-    default Weight prepareFeedForward(Tensor matrix) {
+    /** As {@link #prepare}, for queries, keys and values: of all layers, they bear rounding worst. */
+    default Weight prepareAttentionInput(Tensor matrix) {
         return prepare(matrix);
     }
 
@@ -89,12 +86,12 @@ public interface Backend extends AutoCloseable {
      *
      * @param matrix [N, K] in host memory, of any type
      * @param transposed packs the [K, N] transpose instead
-     * @param coarse whether products with it bear coarse rounding, as those of {@link #prepareFeedForward} do
+     * @param coarse whether products with it bear rounding to 8 bits
      */
     default Weight prepareForTraining(Tensor matrix, boolean transposed, boolean coarse) {
         Tensor either = transposed ? Transposed.copy(matrix) : matrix;
         try {
-            return coarse ? prepareFeedForward(either) : prepare(either);
+            return coarse ? prepare(either) : prepareAttentionInput(either);
         } finally {
             if (transposed && either.memory() instanceof OwnedMemory copy) {
                 copy.close();

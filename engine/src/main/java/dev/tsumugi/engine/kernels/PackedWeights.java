@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class PackedWeights implements AutoCloseable {
     /** To be raised when a form is packed in another way under the same description. */
-    private static final int LAYOUT = 1;
+    private static final int LAYOUT = 2;
 
     private static final Logger log = LoggerFactory.getLogger(PackedWeights.class);
     private static final String MAGIC = "TSUMUGI" + (char) ('0' + LAYOUT);

@@ -10,19 +10,22 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Rows rounded to 8 bits with one scale each, for products summed in integers. Before rounding, each block of neighbouring elements is turned
- * by a Hadamard matrix, on both sides of a product: that leaves the product what it is, and spreads a single large element, which would cost
- * all others their precision, over its block. Integer sums have no rounding, so a row's result has the same bits whatever rows it is computed
- * among.
+ * Rows rounded to 8 bits with one scale each, for products summed in integers. Before rounding, a row is turned, on both sides of a product:
+ * that leaves the product what it is, and spreads a single large element, which would cost all others their precision, over the row. A row of
+ * {@code 2^k m} elements, m odd, is turned in m blocks by the Hadamard matrix of size 2^k, and then across the blocks by the Hartley matrix of
+ * size m, {@code cos + sin} of {@code 2 pi i j / m}, unless m is large: both have rows of one length at right angles. Integer sums have no
+ * rounding, so a row's result has the same bits whatever rows it is computed among.
  *
- * <p>Source of the rotation: QuaRot, arXiv 2404.00456. Callers answer for sizes: addresses are not checked.
+ * <p>Source of the idea: QuaRot, arXiv 2404.00456. Callers answer for sizes: addresses are not checked.
  */
 public final class RotatedInt8 {
     /** What the integers of activations are raised by, so that they are 0..255. */
     public static final int OFFSET = 128;
 
     private static final int LARGEST = 127;
-    private static final int LARGEST_BLOCK = 64;
+    /** Blocks that are turned across at most: each costs an operation for each element. */
+    private static final int MOST_BLOCKS = 15;
+
     /** Sums of products of 255 and 127 stay within an int. */
     private static final int MOST_INPUTS = 1 << 16;
     /** Below, a scale's reciprocal is not finite; such a row counts as zero. */
@@ -52,6 +55,24 @@ public final class RotatedInt8 {
             long.class,
             long.class);
 
+    /** By the number of blocks, which is odd; row-major. */
+    private static final float[][] HARTLEY = new float[MOST_BLOCKS + 1][];
+
+    static {
+        for (int m = 3; m <= MOST_BLOCKS; m += 2) {
+            HARTLEY[m] = hartley(m);
+        }
+    }
+
+    private static float[] hartley(int size) {
+        float[] matrix = new float[size * size];
+        for (int i = 0; i < matrix.length; i++) {
+            double angle = 2 * Math.PI * (i / size) * (i % size) / size;
+            matrix[i] = (float) (Math.cos(angle) + Math.sin(angle));
+        }
+        return matrix;
+    }
+
     private static VectorShuffle<Float> swap(int distance) {
         return VectorShuffle.fromOp(Lanes.F, lane -> (lane ^ distance) % Lanes.L);
     }
@@ -71,12 +92,19 @@ public final class RotatedInt8 {
 
     /** Floats of room that {@link #quantize} needs for a row. */
     public static int room(int inputs) {
-        return VectorCache.padded(inputs);
+        return 2 * VectorCache.padded(inputs);
     }
 
-    /** Elements that are turned together: a power of two that divides {@code inputs}. */
+    /** Elements of a block: the largest power of two that divides {@code inputs}. */
     static int block(int inputs) {
-        return Math.min(LARGEST_BLOCK, Integer.lowestOneBit(inputs));
+        return Integer.lowestOneBit(inputs);
+    }
+
+    /** Blocks that are turned across. */
+    static int blocks(int inputs) {
+        int block = block(inputs);
+        int blocks = inputs / block;
+        return block % Lanes.L == 0 && blocks <= MOST_BLOCKS ? blocks : 1;
     }
 
     /**
@@ -91,6 +119,12 @@ public final class RotatedInt8 {
     public static float quantize(MemorySegment x, long xOffset, int inputs, MemorySegment room, int offset, long q) {
         long turned = room.address();
         turn(x.address() + xOffset, inputs, turned);
+        int blocks = blocks(inputs);
+        if (blocks > 1) {
+            long across = turned + inputs * Lanes.FLOAT_BYTES;
+            turnAcross(turned, block(inputs), blocks, across);
+            turned = across;
+        }
         float largest = largest(turned, inputs);
         // Not (largest < SMALLEST): what is no number must stay so.
         float inverse = largest < SMALLEST ? 0 : LARGEST / largest;
@@ -100,7 +134,7 @@ public final class RotatedInt8 {
 
     /** What a product's scale is to be divided by, because both of its sides were turned by matrices that also lengthen. */
     public static int gain(int inputs) {
-        return block(inputs);
+        return block(inputs) * blocks(inputs);
     }
 
     /** Each block times the matrix of +1 and -1 of its size; {@code out} has whole vectors. */
@@ -136,6 +170,22 @@ public final class RotatedInt8 {
             FloatVector b = Lanes.load(at + apart);
             Lanes.store(a.add(b), at);
             Lanes.store(a.sub(b), at + apart);
+        }
+    }
+
+    /** The blocks' elements of the same place, times the Hartley matrix. */
+    private static void turnAcross(long x, int block, int blocks, long out) {
+        float[] matrix = HARTLEY[blocks];
+        long blockBytes = block * Lanes.FLOAT_BYTES;
+        for (long at = 0; at < blockBytes; at += Lanes.VECTOR_BYTES) {
+            for (int i = 0; i < blocks; i++) {
+                FloatVector sum = Lanes.load(x + at);
+                for (int j = 1; j < blocks; j++) {
+                    FloatVector factor = FloatVector.broadcast(Lanes.F, matrix[i * blocks + j]);
+                    sum = Lanes.load(x + at + j * blockBytes).fma(factor, sum);
+                }
+                Lanes.store(sum, out + at + i * blockBytes);
+            }
         }
     }
 

@@ -95,8 +95,8 @@ final class GptNeoxModel extends CausalModel {
                     fusedPart(fused, 2, copies),
                     linear(name + "attention.dense", hidden, headsWidth),
                     norm(name + "post_attention_layernorm"),
-                    feedForward(name + "mlp.dense_h_to_4h", config.intermediateSize(), hidden),
-                    feedForward(name + "mlp.dense_4h_to_h", hidden, config.intermediateSize()));
+                    linear(name + "mlp.dense_h_to_4h", config.intermediateSize(), hidden),
+                    linear(name + "mlp.dense_4h_to_h", hidden, config.intermediateSize()));
         }
     }
 
@@ -107,17 +107,12 @@ final class GptNeoxModel extends CausalModel {
         Tensor matrix = loader.required(name + ".weight", rows, config.hiddenSize());
         float[] bias = Floats.of(loader.required(name + ".bias", rows), rows);
         return new Linear(
-                loader.prepare(FusedQueryKeyValue.part(matrix, part, heads, headSize, copies)),
+                loader.prepareAttentionInput(FusedQueryKeyValue.part(matrix, part, heads, headSize, copies)),
                 loader.upload(FusedQueryKeyValue.part(bias, part, heads, headSize)));
     }
 
     private Linear linear(String name, int outputs, int inputs) {
         return new Linear(loader.matrix(name + ".weight", outputs, inputs), loader.vector(name + ".bias", outputs));
-    }
-
-    private Linear feedForward(String name, int outputs, int inputs) {
-        return new Linear(
-                loader.feedForward(name + ".weight", outputs, inputs), loader.vector(name + ".bias", outputs));
     }
 
     private Norm norm(String name) {

@@ -87,9 +87,9 @@ final class LlamaModel extends CausalModel {
         int intermediate = config.intermediateSize();
         return new Layer(
                 loader.vector(name + "input_layernorm.weight", hidden),
-                loader.matrix(name + "self_attn.q_proj.weight", queryWidth, hidden),
-                loader.matrix(name + "self_attn.k_proj.weight", keyWidth, hidden),
-                loader.matrix(name + "self_attn.v_proj.weight", keyWidth, hidden),
+                loader.attentionInput(name + "self_attn.q_proj.weight", queryWidth, hidden),
+                loader.attentionInput(name + "self_attn.k_proj.weight", keyWidth, hidden),
+                loader.attentionInput(name + "self_attn.v_proj.weight", keyWidth, hidden),
                 loader.matrix(name + "self_attn.o_proj.weight", hidden, queryWidth),
                 loader.optionalVector(name + "self_attn.q_proj.bias", queryWidth),
                 loader.optionalVector(name + "self_attn.k_proj.bias", keyWidth),
@@ -98,9 +98,9 @@ final class LlamaModel extends CausalModel {
                 loader.optionalVector(name + "self_attn.q_norm.weight", config.headSize()),
                 loader.optionalVector(name + "self_attn.k_norm.weight", config.headSize()),
                 loader.vector(name + "post_attention_layernorm.weight", hidden),
-                loader.feedForward(name + "mlp.gate_proj.weight", intermediate, hidden),
-                loader.feedForward(name + "mlp.up_proj.weight", intermediate, hidden),
-                loader.feedForward(name + "mlp.down_proj.weight", hidden, intermediate));
+                loader.matrix(name + "mlp.gate_proj.weight", intermediate, hidden),
+                loader.matrix(name + "mlp.up_proj.weight", intermediate, hidden),
+                loader.matrix(name + "mlp.down_proj.weight", hidden, intermediate));
     }
 
     @Override

@@ -32,16 +32,16 @@ final class WeightLoader implements AutoCloseable {
     }
 
     Weight matrix(String name, int outputs, int inputs) {
-        return prepare(required(name, outputs, inputs));
+        return owned(backend.prepare(required(name, outputs, inputs)));
     }
 
-    /** A matrix of a feed-forward block. */
-    Weight feedForward(String name, int outputs, int inputs) {
-        return owned(backend.prepareFeedForward(required(name, outputs, inputs)));
+    /** A matrix of queries, keys or values. */
+    Weight attentionInput(String name, int outputs, int inputs) {
+        return prepareAttentionInput(required(name, outputs, inputs));
     }
 
-    Weight prepare(Tensor matrix) {
-        return owned(backend.prepare(matrix));
+    Weight prepareAttentionInput(Tensor matrix) {
+        return owned(backend.prepareAttentionInput(matrix));
     }
 
     private Weight owned(Weight weight) {

@@ -44,8 +44,8 @@ final class BaseLinears {
             @Nullable Tensor bias) {}
 
     /**
-     * Gradients bear coarse rounding in every layer, but not through the head, where they lie in a few of very many numbers; activations in
-     * feed-forward blocks, as when the engine serves, and in front of the head; both only where the weights are rounded themselves.
+     * Gradients bear coarse rounding in every layer, but not through the head, where they lie in a few of very many numbers; activations everywhere
+     * but on the way into attention, as when the engine serves; both only where the weights are rounded themselves.
      *
      * @param inLayer false for the head
      * @param tensorNames of the modules' weights in the files
@@ -67,7 +67,7 @@ final class BaseLinears {
                 return new Frozen(compact, gradientPasses ? backend.turned(compact) : null, bias(group));
             }
             Tensor matrix = codes == null ? gathered(group, parts, arena) : codes.dequantize(arena);
-            Weight forward = backend.prepareForTraining(matrix, false, coarse && (group.feedForward() || !inLayer));
+            Weight forward = backend.prepareForTraining(matrix, false, coarse && !group.attentionInput());
             Weight backward = gradientPasses ? backend.turned(forward) : null;
             if (gradientPasses && backward == null) {
                 backward = backend.prepareForTraining(matrix, true, coarse && inLayer);

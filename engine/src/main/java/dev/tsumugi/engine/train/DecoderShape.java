@@ -34,9 +34,9 @@ final class DecoderShape {
 
     /**
      * @param inputs K
-     * @param feedForward whether it is of a feed-forward block
+     * @param attentionInput whether it makes queries, keys and values
      */
-    record Group(int inputs, boolean feedForward, List<Module> modules) {
+    record Group(int inputs, boolean attentionInput, List<Module> modules) {
         int outputs() {
             return modules.stream().mapToInt(Module::outputs).sum();
         }
@@ -67,7 +67,7 @@ final class DecoderShape {
         return List.of(
                 new Group(
                         hidden,
-                        false,
+                        true,
                         List.of(
                                 rotated(layer + "self_attn.q_proj", queries, config, ropeLayout),
                                 rotated(layer + "self_attn.k_proj", keys, config, ropeLayout),
@@ -75,11 +75,11 @@ final class DecoderShape {
                 new Group(queries, false, List.of(new Module(layer + "self_attn.o_proj", hidden, null, null))),
                 new Group(
                         hidden,
-                        true,
+                        false,
                         List.of(
                                 new Module(layer + "mlp.gate_proj", intermediate, null, null),
                                 new Module(layer + "mlp.up_proj", intermediate, null, null))),
-                new Group(intermediate, true, List.of(new Module(layer + "mlp.down_proj", hidden, null, null))));
+                new Group(intermediate, false, List.of(new Module(layer + "mlp.down_proj", hidden, null, null))));
     }
 
     /** Where a file's rope turns neighbours, the two halves of each head are interleaved in it. */
@@ -106,11 +106,11 @@ final class DecoderShape {
         return List.of(
                 new Group(
                         hidden,
-                        false,
+                        true,
                         List.of(new Module(layer + "attention.query_key_value", order.length, order, order))),
                 new Group(heads, false, List.of(new Module(layer + "attention.dense", hidden, null, null))),
-                new Group(hidden, true, List.of(new Module(layer + "mlp.dense_h_to_4h", intermediate, null, null))),
-                new Group(intermediate, true, List.of(new Module(layer + "mlp.dense_4h_to_h", hidden, null, null))));
+                new Group(hidden, false, List.of(new Module(layer + "mlp.dense_h_to_4h", intermediate, null, null))),
+                new Group(intermediate, false, List.of(new Module(layer + "mlp.dense_4h_to_h", hidden, null, null))));
     }
 
     int layers() {

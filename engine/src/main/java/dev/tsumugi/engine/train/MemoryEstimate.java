@@ -61,7 +61,7 @@ final class MemoryEstimate {
                 boolean nf4 = inLayer && settings.base() == BaseWeights.NF4;
                 DType type = stored == null ? DType.F32 : stored.dtype();
                 boolean coarse = nf4 || type.isQuantized();
-                boolean coarseForward = coarse && (group.feedForward() || !inLayer);
+                boolean coarseForward = coarse && !group.attentionInput();
                 double both = backend.frozenBytesPerWeight(type, nf4, coarseForward, coarse && inLayer);
                 bytes += (long) (both * module.outputs() * group.inputs());
             }

@@ -222,7 +222,7 @@ class PackedWeightsTests {
     /** Whoever changes how weights are packed raises {@link PackedWeights}' LAYOUT, or forms of an earlier build are taken for new ones. */
     @Test
     void a_change_of_layout_is_noticed() {
-        Map<Integer, Long> known = Map.of(16, 2_529_776_254L, 8, 2_366_995_793L, 4, 3_339_231_144L);
+        Map<Integer, Long> known = Map.of(16, 3_418_149_762L, 8, 3_496_017_069L, 4, 2_591_891_028L);
         assumeThat(known).containsKey(Lanes.L);
         CRC32C all = new CRC32C();
         try (Arena arena = Arena.ofShared();
