@@ -4,8 +4,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Attention of neighbouring tokens of one sequence, under query heads that share a key/value head. Row r is token {@code firstToken + r /
- * taskHeads} and head {@code firstHead + r % taskHeads}.
+ * Attention of some tokens under query heads that share a key/value head. Row r is token {@code tokens[from + r / taskHeads]} and head {@code
+ * firstHead + r % taskHeads}.
  *
  * <p>The cache is read by spans of blocks that begin at fixed positions, and every row takes them in the same order and with the same
  * operations, so its result does not depend on the rows it shares the tile with.
@@ -36,7 +36,8 @@ final class AttentionTile {
 
     private final Scratch scratch;
     private Layer of;
-    private int firstToken;
+    private int[] tokens = new int[0];
+    private int from;
     private int firstHead;
     private int rows;
     /** Rows with those that fill up the last four: four at a time hide the latency of sums, and cost less than three singly. */
@@ -75,23 +76,52 @@ final class AttentionTile {
         of = first;
     }
 
-    /** Computes the tile of tokens {@code first} until {@code end} and {@link Layer#taskHeads} heads from {@code head} on. */
-    void run(Layer layer, int first, int end, int head) {
-        of = layer;
-        firstToken = first;
-        firstHead = head;
-        rows = (end - first) * layer.taskHeads;
-        arrange(layer.cache);
-        attend();
+    /** Blocks that are read before their scores become weights; where tiles may begin. */
+    static int spanBlocks(int blockTokens) {
+        return Math.max(1, SPAN_SLOTS / VectorCache.padded(blockTokens));
     }
 
-    /** Finds out sizes, and shares the scratch memory out. */
-    private void arrange(VectorCache cache) {
+    /** Begins with {@code tokens[from]} until {@code tokens[end]} and {@link Layer#taskHeads} heads from {@code head} on. */
+    void begin(Layer layer, int[] tokens, int from, int end, int head) {
+        arrange(layer, tokens, from, end, head);
+        for (int r = 0; r < rows; r++) {
+            long at = of.queries + element(r);
+            long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
+            for (int d = 0; d < headSize; d += Lanes.L) {
+                FloatVector scaled =
+                        Lanes.load(at + d * Lanes.FLOAT_BYTES, headSize - d).mul(of.scale);
+                Lanes.store(scaled, to + d * Lanes.FLOAT_BYTES, headSize - d);
+            }
+            Lanes.setFloat(maximums + r * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
+            Lanes.setFloat(totals + r * Lanes.FLOAT_BYTES, 0);
+        }
+    }
+
+    /** Goes on with some of the tokens of another tile from where that one is, which was begun with all. */
+    void takeFrom(AttentionTile all, int from, int end) {
+        arrange(all.of, all.tokens, from, end, all.firstHead);
+        int first = (from - all.from) * of.taskHeads;
+        long queryBytes = headSize * Lanes.FLOAT_BYTES;
+        long sumBytes = valueStride * Lanes.FLOAT_BYTES;
+        Lanes.copy(all.query + first * queryBytes, query, rows * queryBytes);
+        Lanes.copy(all.sums + first * sumBytes, sums, rows * sumBytes);
+        Lanes.copy(all.maximums + first * Lanes.FLOAT_BYTES, maximums, rows * Lanes.FLOAT_BYTES);
+        Lanes.copy(all.totals + first * Lanes.FLOAT_BYTES, totals, rows * Lanes.FLOAT_BYTES);
+    }
+
+    /** Finds out sizes, shares the scratch memory out, and clears what fills up rows. */
+    private void arrange(Layer layer, int[] tokens, int from, int end, int head) {
+        of = layer;
+        this.tokens = tokens;
+        this.from = from;
+        firstHead = head;
+        rows = (end - from) * layer.taskHeads;
+        VectorCache cache = layer.cache;
         paddedRows = rows == 1 ? 1 : rows + 3 & -4;
         headSize = cache.headSize();
         valueStride = cache.valueStride();
         slotStride = cache.slotStride();
-        spanBlocks = Math.max(1, SPAN_SLOTS / slotStride);
+        spanBlocks = spanBlocks(cache.blockTokens());
         spanBytes = spanBlocks * slotStride * Lanes.FLOAT_BYTES;
         if (keys.length != spanBlocks) {
             keys = new long[spanBlocks];
@@ -107,29 +137,46 @@ final class AttentionTile {
         query = wideKeys + wide * Lanes.FLOAT_BYTES;
         maximums = query + (long) paddedRows * headSize * Lanes.FLOAT_BYTES;
         totals = maximums + paddedRows * Lanes.FLOAT_BYTES;
+        Lanes.zero(sums, (long) paddedRows * valueStride * Lanes.FLOAT_BYTES);
+        Lanes.zero(query, (long) paddedRows * headSize * Lanes.FLOAT_BYTES);
+        Lanes.zero(scores, paddedRows * spanBytes);
     }
 
-    private void attend() {
-        HostBatchPlan plan = of.plan;
-        int taskHeads = of.taskHeads;
-        begin();
-        int firstPosition = plan.positions[firstToken];
-        int lastPosition = firstPosition + rows / taskHeads - 1;
-        int lastBlock = lastPosition / plan.blockTokens;
-        int firstBlock = firstVisible(firstPosition) / plan.blockTokens / spanBlocks * spanBlocks;
-        for (int block = firstBlock; block <= lastBlock; block += spanBlocks) {
-            int blocks = Math.min(spanBlocks, lastBlock - block + 1);
-            int base = block * plan.blockTokens;
+    /** Reads from the first block that is seen until the last one, and gives the result. */
+    void readAll() {
+        int first = firstVisible(position(0)) / of.plan.blockTokens / spanBlocks * spanBlocks;
+        readOn(first);
+    }
+
+    /** Reads from {@code firstBlock}, where a span begins, until the last one that is seen, and gives the result. */
+    void readOn(int firstBlock) {
+        read(firstBlock, position(rows - 1) / of.plan.blockTokens + 1);
+        finish();
+    }
+
+    /** Reads blocks, the first of which begins a span, through the first token's table. */
+    void read(int firstBlock, int endBlock) {
+        int blockTokens = of.plan.blockTokens;
+        for (int block = firstBlock; block < endBlock; block += spanBlocks) {
+            int blocks = Math.min(spanBlocks, endBlock - block);
+            int base = block * blockTokens;
             load(base, blocks);
             score(blocks);
             for (int r = 0; r < rows; r++) {
-                int position = firstPosition + r / taskHeads;
-                int from = Math.max(0, firstVisible(position) - base);
-                weigh(r, from, Math.min(blocks * plan.blockTokens, position - base + 1), blocks);
+                int position = position(r);
+                int first = Math.max(0, firstVisible(position) - base);
+                weigh(r, first, Math.min(blocks * blockTokens, position - base + 1), blocks);
             }
-            gather(Math.min(blocks * plan.blockTokens, lastPosition - base + 1));
+            gather(Math.min(blocks * blockTokens, position(rows - 1) - base + 1));
         }
-        finish();
+    }
+
+    private int position(int row) {
+        return of.plan.positions[token(row)];
+    }
+
+    private int token(int row) {
+        return tokens[from + row / of.taskHeads];
     }
 
     private int firstVisible(int position) {
@@ -137,32 +184,14 @@ final class AttentionTile {
     }
 
     private long element(int row) {
-        int token = firstToken + row / of.taskHeads;
-        return ((long) token * of.heads + firstHead + row % of.taskHeads) * headSize * Lanes.FLOAT_BYTES;
-    }
-
-    private void begin() {
-        Lanes.zero(sums, (long) paddedRows * valueStride * Lanes.FLOAT_BYTES);
-        Lanes.zero(query, (long) paddedRows * headSize * Lanes.FLOAT_BYTES);
-        Lanes.zero(scores, paddedRows * spanBytes);
-        for (int r = 0; r < rows; r++) {
-            long from = of.queries + element(r);
-            long to = query + (long) r * headSize * Lanes.FLOAT_BYTES;
-            for (int d = 0; d < headSize; d += Lanes.L) {
-                FloatVector scaled =
-                        Lanes.load(from + d * Lanes.FLOAT_BYTES, headSize - d).mul(of.scale);
-                Lanes.store(scaled, to + d * Lanes.FLOAT_BYTES, headSize - d);
-            }
-            Lanes.setFloat(maximums + r * Lanes.FLOAT_BYTES, Float.NEGATIVE_INFINITY);
-            Lanes.setFloat(totals + r * Lanes.FLOAT_BYTES, 0);
-        }
+        return ((long) token(row) * of.heads + firstHead + row % of.taskHeads) * headSize * Lanes.FLOAT_BYTES;
     }
 
     /** Finds the blocks of a span, and widens them where they are stored in 16 bits. */
     private void load(int base, int blocks) {
         VectorCache cache = of.cache;
         int keyValueHead = firstHead / (of.heads / cache.keyValueHeads());
-        int sequence = of.plan.sequences[firstToken];
+        int sequence = of.plan.sequences[token(0)];
         for (int b = 0; b < blocks; b++) {
             int block = of.plan.block(sequence, base + b * of.plan.blockTokens);
             keys[b] = cache.keys(of.layer, block, keyValueHead);
@@ -346,11 +375,9 @@ final class AttentionTile {
             Lanes.zero(at, slots * Lanes.FLOAT_BYTES);
             return;
         }
-        for (int b = 0; b < blocks; b++) {
-            int base = b * of.plan.blockTokens;
-            long block = at + b * slotStride * Lanes.FLOAT_BYTES;
-            hide(block, 0, Math.min(from - base, slotStride));
-            hide(block, Math.clamp(to - base, 0, of.plan.blockTokens), slotStride);
+        // Most rows see a span whole.
+        if (from > 0 || to < slots) {
+            hide(at, from, to, blocks);
         }
         long maximum = maximums + row * Lanes.FLOAT_BYTES;
         long total = totals + row * Lanes.FLOAT_BYTES;
@@ -363,6 +390,15 @@ final class AttentionTile {
         }
         Lanes.setFloat(maximum, now);
         Lanes.setFloat(total, Lanes.getFloat(total) * factor + sum);
+    }
+
+    private void hide(long at, int from, int to, int blocks) {
+        for (int b = 0; b < blocks; b++) {
+            int base = b * of.plan.blockTokens;
+            long block = at + b * slotStride * Lanes.FLOAT_BYTES;
+            hide(block, 0, Math.min(from - base, slotStride));
+            hide(block, Math.clamp(to - base, 0, of.plan.blockTokens), slotStride);
+        }
     }
 
     private static void hide(long scores, int from, int to) {

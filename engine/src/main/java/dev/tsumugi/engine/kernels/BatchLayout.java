@@ -85,28 +85,6 @@ public class BatchLayout {
         return position % blockTokens;
     }
 
-    /**
-     * Runs of less than {@code longRun} tokens cut into tiles of at most {@code tokens}: tile i is tokens {@code [2 i]} until {@code [2 i + 1]}.
-     */
-    int[] tileStarts(int tokens, int longRun) {
-        int tiles = 0;
-        for (int run = 0; run + 1 < runStarts.length; run++) {
-            int length = runStarts[run + 1] - runStarts[run];
-            tiles += length < longRun ? Math.ceilDiv(length, tokens) : 0;
-        }
-        int[] pairs = new int[2 * tiles];
-        for (int run = 0, i = 0; run + 1 < runStarts.length; run++) {
-            int end = runStarts[run + 1];
-            if (end - runStarts[run] < longRun) {
-                for (int t = runStarts[run]; t < end; t += tokens) {
-                    pairs[i++] = t;
-                    pairs[i++] = Math.min(end, t + tokens);
-                }
-            }
-        }
-        return pairs;
-    }
-
     /** [T] ids. */
     public int[] tokenIds() {
         return tokens;

@@ -1,11 +1,16 @@
 package dev.tsumugi.engine.kernels;
 
+import org.jspecify.annotations.Nullable;
+
 /** The plan of a batch whose backend computes in this process: its layout and the rope angles of each token. */
 final class HostBatchPlan extends BatchLayout implements BatchPlan {
     /** [T, R/2]. */
     final float[] cosines;
     /** [T, R/2]. */
     final float[] sines;
+
+    private TokenTile @Nullable [] tiles;
+    private int tilesUntil;
 
     HostBatchPlan(
             int[] tokens,
@@ -25,6 +30,17 @@ final class HostBatchPlan extends BatchLayout implements BatchPlan {
                 sines[t * rotaryPairs + i] = (float) Math.sin(angle);
             }
         }
+    }
+
+    /** {@link TokenTile#of}, for all layers of a pass. */
+    TokenTile[] tiles(int longRun) {
+        TokenTile[] made = tiles;
+        if (made == null || tilesUntil != longRun) {
+            made = TokenTile.of(this, longRun, AttentionTile.spanBlocks(blockTokens));
+            tiles = made;
+            tilesUntil = longRun;
+        }
+        return made;
     }
 
     @Override

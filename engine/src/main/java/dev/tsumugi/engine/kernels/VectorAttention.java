@@ -5,23 +5,55 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Attention over a paged cache in one pass with a running maximum and sum (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv
- * 2205.14135). A task is a tile of neighbouring tokens of one sequence and some of the query heads that share a key/value head; its rows read
- * each cache block once.
+ * 2205.14135). A task is a tile of tokens and some of the query heads that share a key/value head; its rows read each cache block that they have
+ * in common once.
  */
 final class VectorAttention implements AutoCloseable {
-    private static final int TILE_TOKENS = 16;
-
     private final ThreadTeam team;
-    private final Scratch[] scratch;
-    private final @Nullable AttentionTile[] memberTiles;
+    private final @Nullable Member[] members;
     private @Nullable LongRunAttention longRuns;
 
     VectorAttention(ThreadTeam team) {
         this.team = team;
-        scratch = new Scratch[team.size()];
-        memberTiles = new AttentionTile[team.size()];
-        for (int i = 0; i < scratch.length; i++) {
-            scratch[i] = new Scratch();
+        members = new Member[team.size()];
+    }
+
+    /** What one thread of the team computes with. */
+    private static final class Member implements AutoCloseable {
+        private final Scratch commonScratch = new Scratch();
+        private final Scratch ownScratch = new Scratch();
+        /** Over the blocks that all of a tile's sequences share. */
+        private final AttentionTile common;
+        /** Over the blocks of one sequence. */
+        private final AttentionTile own;
+
+        Member(Layer first) {
+            common = new AttentionTile(commonScratch, first);
+            own = new AttentionTile(ownScratch, first);
+        }
+
+        void run(Layer layer, TokenTile tile, int head) {
+            // What is behind a window would have to be left out for some rows and not for others.
+            int shared = layer.window() == 0 ? tile.sharedBlocks() : 0;
+            if (shared > 0) {
+                common.begin(layer, tile.tokens(), 0, tile.tokens().length, head);
+                common.read(0, shared);
+            }
+            for (int i = 0; i < tile.sequences(); i++) {
+                if (shared > 0) {
+                    own.takeFrom(common, tile.parts()[i], tile.parts()[i + 1]);
+                    own.readOn(shared);
+                } else {
+                    own.begin(layer, tile.tokens(), tile.parts()[i], tile.parts()[i + 1], head);
+                    own.readAll();
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            commonScratch.close();
+            ownScratch.close();
         }
     }
 
@@ -44,29 +76,27 @@ final class VectorAttention implements AutoCloseable {
         if (others != null && leastTokens < Integer.MAX_VALUE) {
             runLong(others, leastTokens, out, queries, cache, layer, plan, heads, window, scale);
         }
-        int[] tileStarts = plan.tileStarts(TILE_TOKENS, leastTokens);
-        int tiles = tileStarts.length / 2;
+        TokenTile[] tiles = plan.tiles(leastTokens);
         int groupHeads = heads / cache.keyValueHeads();
         // Few tasks, as in decoding one sequence, would leave threads idle in the end: then every head is a task.
-        boolean split = tiles * cache.keyValueHeads() < 2 * team.size();
+        boolean split = tiles.length * cache.keyValueHeads() < 2 * team.size();
         int taskHeads = split ? 1 : groupHeads;
         int parts = heads / taskHeads;
         Layer of = new Layer(cache, layer, plan, out, queries, heads, taskHeads, window, scale);
-        team.run(tiles * parts, (task, member) -> {
+        team.run(tiles.length * parts, (task, member) -> {
             // Later tiles see more and take longer; begun first, they do not end last.
-            int tile = tiles - 1 - task / parts;
-            int head = task % parts * taskHeads;
-            tile(member, of).run(of, tileStarts[2 * tile], tileStarts[2 * tile + 1], head);
+            TokenTile tile = tiles[tiles.length - 1 - task / parts];
+            member(member, of).run(of, tile, task % parts * taskHeads);
         });
     }
 
-    private AttentionTile tile(int member, Layer of) {
-        AttentionTile tile = memberTiles[member];
-        if (tile == null) {
-            tile = new AttentionTile(scratch[member], of);
-            memberTiles[member] = tile;
+    private Member member(int number, Layer of) {
+        Member member = members[number];
+        if (member == null) {
+            member = new Member(of);
+            members[number] = member;
         }
-        return tile;
+        return member;
     }
 
     private static void runLong(
@@ -105,8 +135,10 @@ final class VectorAttention implements AutoCloseable {
 
     @Override
     public void close() {
-        for (Scratch memory : scratch) {
-            memory.close();
+        for (Member member : members) {
+            if (member != null) {
+                member.close();
+            }
         }
     }
 }
