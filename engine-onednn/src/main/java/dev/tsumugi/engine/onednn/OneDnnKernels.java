@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** The Vector API's operations, except for linear layers over many rows. */
 final class OneDnnKernels implements Kernels {
     /** From here on the packed product is faster than streaming the quantized weights once for all rows. */
-    static final int MIN_ROWS = 8;
+    static final int MIN_ROWS = 5;
 
     private final Kernels vector;
     private final LinearByOneDnn linear;

@@ -282,6 +282,66 @@ public abstract class KernelContract {
         });
     }
 
+    /** Requests that begin with one prompt have its cache blocks in common, some of them a second prompt's too. */
+    @ParameterizedTest
+    @CsvSource({"2,2,16,0,5,F32", "9,3,20,0,16,F32", "6,2,16,30,16,F32", "9,3,32,0,16,BF16", "4,1,40,0,64,BF16"})
+    void attentionAgreesWhereSequencesShareBlocks(
+            int heads, int keyValueHeads, int headSize, int window, int blockTokens, DType storage) {
+        int sharedBlocks = 300 / blockTokens;
+        int[] newTokens = {1, 3, 1, 1, 2, 1};
+        int keyWidth = keyValueHeads * headSize;
+        int written = sharedBlocks * blockTokens;
+        float[] firstKeys = floats(written * keyWidth);
+        float[] firstValues = floats(written * keyWidth);
+        int blocksOfEach = sharedBlocks + 2;
+        int[][] tables = new int[newTokens.length][blocksOfEach];
+        int next = sharedBlocks;
+        for (int s = 0; s < tables.length; s++) {
+            // The second and the fifth share half as many; the last shares none.
+            int shared = s == 5 ? 0 : s % 3 == 1 ? sharedBlocks / 2 : sharedBlocks;
+            for (int i = 0; i < blocksOfEach; i++) {
+                tables[s][i] = i < shared ? i : next++;
+            }
+        }
+        int cacheBlocks = next;
+        int tokens = Arrays.stream(newTokens).sum();
+        int[] positions = new int[tokens];
+        int[] sequences = new int[tokens];
+        for (int s = 0, t = 0; s < newTokens.length; s++) {
+            for (int i = 0; i < newTokens[s]; i++, t++) {
+                sequences[t] = s;
+                positions[t] = written + s + i;
+            }
+        }
+        float[] keys = floats(tokens * keyWidth);
+        float[] queries = floats(tokens * heads * headSize);
+        agree(queries.length, attentionTolerance(), b -> {
+            Kernels k = b.kernels();
+            Tensor out = b.allocate(DType.F32, tokens, heads, headSize);
+            try (PagedCache cache = b.newCache(1, cacheBlocks, blockTokens, keyValueHeads, headSize, storage)) {
+                for (int s = 0; s < tables.length; s++) {
+                    int before = written + s;
+                    BatchPlan earlier = k.plan(
+                            new int[before],
+                            range(0, before),
+                            filled(before, s),
+                            tables,
+                            new int[0],
+                            blockTokens,
+                            new float[0]);
+                    float[] seenKeys = Arrays.copyOf(firstKeys, before * keyWidth);
+                    float[] seenValues = Arrays.copyOf(firstValues, before * keyWidth);
+                    k.storeKeysValues(cache, 0, earlier, b.upload(seenKeys), b.upload(seenValues));
+                }
+                BatchPlan plan =
+                        k.plan(new int[tokens], positions, sequences, tables, new int[0], blockTokens, new float[0]);
+                k.storeKeysValues(cache, 0, plan, b.upload(keys), b.upload(keys));
+                k.attention(out, b.upload(queries), cache, 0, plan, heads, window, 0.25f);
+            }
+            return out;
+        });
+    }
+
     @Test
     void sizesThatDoNotFitAreRefused() {
         Kernels k = backend.kernels();
