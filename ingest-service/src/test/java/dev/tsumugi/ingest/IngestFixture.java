@@ -140,6 +140,8 @@ final class IngestFixture implements AutoCloseable {
     List<ConsumerRecord<String, byte[]>> records(String topic, String key) {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", kafka.bootstrapServers());
+        // A consumer closes only when the broker has answered its last call, which waits for records behind the end.
+        properties.put("fetch.max.wait.ms", "10");
         List<ConsumerRecord<String, byte[]>> records = new ArrayList<>();
         try (var consumer = new KafkaConsumer<>(properties, new StringDeserializer(), new ByteArrayDeserializer())) {
             List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()

@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
@@ -58,7 +59,10 @@ class IngestIT {
 
     private static void eventually(ThrowingRunnable assertion) {
         await().atMost(Duration.ofSeconds(60))
-                .pollInterval(Duration.ofMillis(100))
+                .pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(20))
+                // The first or the last of what has not come yet.
+                .ignoreException(NoSuchElementException.class)
                 .untilAsserted(assertion);
     }
 

@@ -141,8 +141,8 @@ class RecordWorkersIT {
         send(Topics.GENERATION_RESULTS, run, "x");
         listen(Topics.GENERATION_RESULTS, 1, record -> {
             if (record.key().equals(run)) {
-                // More often than an ordinary failure would be tried.
-                if (attempts.incrementAndGet() < 8) {
+                // Once more often than an ordinary failure would be tried.
+                if (attempts.incrementAndGet() < 7) {
                     throw new IllegalStateException("database away", new ConnectException("refused"));
                 }
                 done.countDown();
@@ -160,8 +160,8 @@ class RecordWorkersIT {
         listen(Topics.ADAPTER_REGISTRY, 1, new RecordHandler() {
             @Override
             public void handle(ConsumerRecord<String, byte[]> record) {
-                // More often than an ordinary failure would be tried.
-                if (record.key().equals(run) && attempts.incrementAndGet() < 8) {
+                // Once more often than an ordinary failure would be tried.
+                if (record.key().equals(run) && attempts.incrementAndGet() < 7) {
                     throw new IllegalStateException("a fault that is no outage");
                 }
                 served.add(record.key());
