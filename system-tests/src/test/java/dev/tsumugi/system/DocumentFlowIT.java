@@ -143,7 +143,7 @@ class DocumentFlowIT {
             if (step.byKafka()) {
                 sendByKafka(tenant, step);
             } else {
-                await().atMost(SETTLED).until(() -> sendByRest(tenant, step));
+                await().atMost(SETTLED).pollDelay(Duration.ZERO).until(() -> sendByRest(tenant, step));
             }
         }
 

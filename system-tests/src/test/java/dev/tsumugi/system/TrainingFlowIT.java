@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,12 +26,14 @@ class TrainingFlowIT {
              "unanswerableShare": 0}""";
 
     @Test
-    void what_people_approve_is_learned_on_schedule_and_poisoned_feedback_is_refused() {
+    void what_people_approve_is_learned_on_schedule_and_poisoned_feedback_is_refused() throws Exception {
         try (RunningPlatform platform = RunningPlatform.start(
                 List.of(),
                 Map.of(
                         "TSUMUGI_MODEL",
                         RunningPlatform.tinyModel(),
+                        "TSUMUGI_TRAINER_POLLING",
+                        "200ms",
                         "TSUMUGI_TRAINER_GATE_MINQUESTIONS",
                         "8",
                         // What such a model says of anything else means nothing, before and after.
@@ -84,6 +87,7 @@ class TrainingFlowIT {
                 approve(platform, i, "Lamp.");
             }
             schedule(platform);
+            fire(platform);
             JsonNode poisoned = firstFinished(platform, known);
             assertThat(poisoned.path("state").asString())
                     .as(poisoned.toString())
@@ -108,6 +112,16 @@ class TrainingFlowIT {
                 "{\"name\": \"often\", \"cron\": \"* * * * *\", \"adapter\": \"lamps\", \"settings\": " + SETTINGS
                         + "}");
         assertThat(scheduled.statusCode()).as(scheduled.body()).isEqualTo(201);
+    }
+
+    /** Lets the schedule's time come now: that it comes by itself is seen before. */
+    private static void fire(RunningPlatform platform) throws SQLException {
+        List<String> fired = new ArrayList<>();
+        platform.query(
+                "UPDATE trainer.schedule_queue SET execution_time = now() WHERE task_instance LIKE '%/often'"
+                        + " RETURNING task_instance",
+                row -> fired.add(row.getString(1)));
+        assertThat(fired).hasSize(1);
     }
 
     private static void ingestLamps(RunningPlatform platform) {
