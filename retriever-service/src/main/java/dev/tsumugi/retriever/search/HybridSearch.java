@@ -21,6 +21,7 @@ import java.util.StringJoiner;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
@@ -37,9 +38,12 @@ public class HybridSearch {
     private static final int CANDIDATES = 50;
 
     /** A query may have thousands of terms, and a term as many postings as the tenant has chunks; only so many terms' are in memory at a time. */
-    private static final int TERMS_AT_ONCE = 8;
+    private static final int TERMS_AT_ONCE = 2;
 
     private static final byte[] NO_POSTINGS = {};
+
+    /** Searches that sum postings at a time: more would not be faster, and each may need some ten MB for every 100,000 chunks of its tenant. */
+    private static final int SUMS_AT_ONCE = Math.max(2, Runtime.getRuntime().availableProcessors());
 
     private static final String WITHOUT_VECTORS =
             "Vector search is unavailable, because the embed service does not answer. These passages were found by their words alone.";
@@ -50,6 +54,7 @@ public class HybridSearch {
     private final QueryEmbeddings queryEmbeddings;
     private final TermAnalyzer analyzer;
     private final JsonMapper json = JsonMapper.shared();
+    private final Semaphore sums = new Semaphore(SUMS_AT_ONCE);
 
     HybridSearch(
             TenantTransactions transactions,
@@ -140,7 +145,7 @@ public class HybridSearch {
         }
         MapSqlParameterSource parameters =
                 parameters(question.caller()).addValue("terms", terms.toArray(String[]::new), Types.ARRAY);
-        Bm25 scores = byTerm.query(SearchSql.POSTINGS, parameters, HybridSearch::scores);
+        Bm25 scores = sum(parameters);
         int wanted = question.candidates();
         if (!question.isFiltered()) {
             return scores.best(wanted);
@@ -152,6 +157,15 @@ public class HybridSearch {
             if (carrying.size() >= wanted || best.size() < count) {
                 return carrying.subList(0, Math.min(wanted, carrying.size()));
             }
+        }
+    }
+
+    private Bm25 sum(MapSqlParameterSource parameters) {
+        sums.acquireUninterruptibly();
+        try {
+            return byTerm.query(SearchSql.POSTINGS, parameters, HybridSearch::scores);
+        } finally {
+            sums.release();
         }
     }
 
