@@ -12,9 +12,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tsumugi.contracts.api.SearchMode;
+import dev.tsumugi.contracts.api.SearchRequest;
 import dev.tsumugi.contracts.api.SearchResponse.Hit;
 import dev.tsumugi.contracts.event.ChunkEmbeddings;
 import dev.tsumugi.platform.kafka.InvalidEventException;
+import dev.tsumugi.platform.web.Caller;
 import dev.tsumugi.retriever.index.Outcome;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -89,6 +91,37 @@ class IndexingIT {
             String[] version = versions.iterator().next().split(" ");
             assertThat("v" + version[0]).as("the row's version and its text").isEqualTo(version[1]);
         });
+    }
+
+    /** The words of a question are searched before its vector is there: what they found may be replaced until then. */
+    @Test
+    void a_document_that_is_replaced_during_a_search_is_found_beside_others() throws Exception {
+        apply(document(
+                tenant,
+                "b",
+                1,
+                IntStream.range(0, 60).mapToObj(i -> "beta " + i).toArray(String[]::new)));
+        apply(document(tenant, "a", 1, texts(1)));
+        AtomicBoolean done = new AtomicBoolean();
+        List<Long> found = new ArrayList<>();
+        try (ExecutorService pool = Executors.newSingleThreadExecutor()) {
+            Future<?> reader = pool.submit((Callable<Void>) () -> {
+                while (!done.get()) {
+                    SearchRequest request =
+                            new SearchRequest("alpha fresh" + found.size(), 20, SearchMode.HYBRID, null);
+                    found.add(retriever.search(Caller.administrator(tenant), request).hits().stream()
+                            .filter(hit -> hit.documentId().equals("a"))
+                            .count());
+                }
+                return null;
+            });
+            for (int version = 2; version <= 25; version++) {
+                apply(document(tenant, "a", version, texts(version)));
+            }
+            done.set(true);
+            reader.get();
+        }
+        assertThat(found).hasSizeGreaterThan(6).containsOnly(6L);
     }
 
     @Test

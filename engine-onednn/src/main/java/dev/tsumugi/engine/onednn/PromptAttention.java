@@ -13,7 +13,9 @@ import java.lang.foreign.ValueLayout;
  * All tiles have as many rows, and columns come in whole grains, so that few shapes of products serve all lengths.
  */
 final class PromptAttention implements LongRunAttention, AutoCloseable {
+    /** Behind 400 tokens and more; behind none, 24 tokens take longer by what is hardly anything there. */
     private static final int LEAST_TOKENS = 24;
+
     private static final int GRAIN = 64;
     /** Rows of a tile, about. */
     private static final int ROWS = 96;

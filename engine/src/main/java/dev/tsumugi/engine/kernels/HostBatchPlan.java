@@ -11,6 +11,7 @@ final class HostBatchPlan extends BatchLayout implements BatchPlan {
 
     private TokenTile @Nullable [] tiles;
     private int tilesUntil;
+    private int tilesTogether;
 
     HostBatchPlan(
             int[] tokens,
@@ -33,12 +34,13 @@ final class HostBatchPlan extends BatchLayout implements BatchPlan {
     }
 
     /** {@link TokenTile#of}, for all layers of a pass. */
-    TokenTile[] tiles(int longRun) {
+    TokenTile[] tiles(int longRun, int together) {
         TokenTile[] made = tiles;
-        if (made == null || tilesUntil != longRun) {
-            made = TokenTile.of(this, longRun, AttentionTile.spanBlocks(blockTokens));
+        if (made == null || tilesUntil != longRun || tilesTogether != together) {
+            made = TokenTile.of(this, longRun, together, AttentionTile.spanBlocks(blockTokens));
             tiles = made;
             tilesUntil = longRun;
+            tilesTogether = together;
         }
         return made;
     }

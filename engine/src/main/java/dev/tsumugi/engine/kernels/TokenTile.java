@@ -39,9 +39,10 @@ record TokenTile(int[] tokens, int[] parts, int sharedBlocks) {
     /**
      * The tiles of the runs of less than {@code longRun} tokens.
      *
+     * @param together tokens of several sequences in a tile at most; below 2, each has tiles of its own
      * @param spanBlocks blocks that a tile reads at a time
      */
-    static TokenTile[] of(BatchLayout plan, int longRun, int spanBlocks) {
+    static TokenTile[] of(BatchLayout plan, int longRun, int together, int spanBlocks) {
         List<TokenTile> tiles = new ArrayList<>();
         List<Run> mayShare = new ArrayList<>();
         for (int i = 0; i + 1 < plan.runStarts.length; i++) {
@@ -52,13 +53,13 @@ record TokenTile(int[] tokens, int[] parts, int sharedBlocks) {
             if (run.length() >= longRun) {
                 continue;
             }
-            if (spans > 0 && run.length() < MOST) {
+            if (spans > 0 && run.length() < Math.min(together, MOST)) {
                 mayShare.add(run);
             } else {
                 cut(run, tiles);
             }
         }
-        gather(mayShare, spanBlocks, tiles);
+        gather(mayShare, Math.min(together, MOST), spanBlocks, tiles);
         return tiles.toArray(TokenTile[]::new);
     }
 
@@ -70,14 +71,14 @@ record TokenTile(int[] tokens, int[] parts, int sharedBlocks) {
     }
 
     /** Sequences that share most come to stand together by the order of their blocks; a tile's first two say how much its others must share. */
-    private static void gather(List<Run> runs, int spanBlocks, List<TokenTile> tiles) {
+    private static void gather(List<Run> runs, int most, int spanBlocks, List<TokenTile> tiles) {
         runs.sort(Comparator.comparing(Run::table, Arrays::compare));
         for (int i = 0; i < runs.size(); ) {
             Run first = runs.get(i);
             int tokens = first.length();
             int spans = first.spans;
             int end = i + 1;
-            while (end < runs.size() && tokens + runs.get(end).length() <= MOST) {
+            while (end < runs.size() && tokens + runs.get(end).length() <= most) {
                 int shared = first.spansSharedWith(runs.get(end), spanBlocks);
                 if (shared == 0 || end > i + 1 && shared < spans) {
                     break;

@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  * in common once.
  */
 final class VectorAttention implements AutoCloseable {
+    /** With fewer, threads would be idle in the end. */
+    private static final int TASKS_PER_THREAD = 2;
+
     private final ThreadTeam team;
     private final @Nullable Member[] members;
     private @Nullable LongRunAttention longRuns;
@@ -33,8 +36,7 @@ final class VectorAttention implements AutoCloseable {
         }
 
         void run(Layer layer, TokenTile tile, int head) {
-            // What is behind a window would have to be left out for some rows and not for others.
-            int shared = layer.window() == 0 ? tile.sharedBlocks() : 0;
+            int shared = tile.sharedBlocks();
             if (shared > 0) {
                 common.begin(layer, tile.tokens(), 0, tile.tokens().length, head);
                 common.read(0, shared);
@@ -76,15 +78,18 @@ final class VectorAttention implements AutoCloseable {
         if (others != null && leastTokens < Integer.MAX_VALUE) {
             runLong(others, leastTokens, out, queries, cache, layer, plan, heads, window, scale);
         }
-        TokenTile[] tiles = plan.tiles(leastTokens);
+        // What is behind a window would have to be left out for some rows and not for others. Enough tasks must be left
+        // for all threads.
+        int together = window > 0 ? 0 : plan.tokens() * cache.keyValueHeads() / (TASKS_PER_THREAD * team.size());
+        TokenTile[] tiles = plan.tiles(leastTokens, together);
         int groupHeads = heads / cache.keyValueHeads();
         // Few tasks, as in decoding one sequence, would leave threads idle in the end: then every head is a task.
-        boolean split = tiles.length * cache.keyValueHeads() < 2 * team.size();
+        boolean split = tiles.length * cache.keyValueHeads() < TASKS_PER_THREAD * team.size();
         int taskHeads = split ? 1 : groupHeads;
         int parts = heads / taskHeads;
         Layer of = new Layer(cache, layer, plan, out, queries, heads, taskHeads, window, scale);
         team.run(tiles.length * parts, (task, member) -> {
-            // Later tiles see more and take longer; begun first, they do not end last.
+            // Those of several sequences, and later ones of a prompt, take longer; begun first, they do not end last.
             TokenTile tile = tiles[tiles.length - 1 - task / parts];
             member(member, of).run(of, tile, task % parts * taskHeads);
         });

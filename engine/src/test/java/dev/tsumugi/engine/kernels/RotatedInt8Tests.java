@@ -72,6 +72,6 @@ class RotatedInt8Tests {
             error += Math.pow(rounded(x).times(rounded(w)) - expected, 2);
             all += expected * expected;
         }
-        assertThat(Math.sqrt(error / all)).isLessThan(0.15);
+        assertThat(Math.sqrt(error / all)).isLessThan(0.115);
     }
 }

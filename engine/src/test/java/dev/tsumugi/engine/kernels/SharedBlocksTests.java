@@ -15,6 +15,7 @@ class SharedBlocksTests {
     /** Two spans and some. */
     private static final int SHARED = 20;
 
+    private static final int TOGETHER = 16;
     private static final int SPAN = AttentionTile.spanBlocks(BLOCK);
 
     private static BatchLayout layout(int[] positions, int[] sequences, int[]... tables) {
@@ -41,6 +42,7 @@ class SharedBlocksTests {
                         table(3, SHARED - 1),
                         table(4, SHARED)),
                 Integer.MAX_VALUE,
+                TOGETHER,
                 SPAN);
 
         assertThat(tiles).hasSize(3);
@@ -64,9 +66,25 @@ class SharedBlocksTests {
                         table(0, 2 * SPAN),
                         table(1, SPAN)),
                 Integer.MAX_VALUE,
+                TOGETHER,
                 SPAN);
 
         assertThat(tiles).extracting(TokenTile::sharedBlocks).containsExactly(2 * SPAN, 0);
+    }
+
+    @Test
+    void a_tile_leaves_tokens_for_the_other_threads() {
+        int position = SHARED * BLOCK;
+        int[][] tables = new int[9][];
+        Arrays.setAll(tables, s -> table(s, SHARED));
+        int[] positions = new int[9];
+        Arrays.fill(positions, position);
+        BatchLayout layout = layout(positions, new int[] {0, 1, 2, 3, 4, 5, 6, 7, 8}, tables);
+
+        assertThat(TokenTile.of(layout, Integer.MAX_VALUE, 4, SPAN))
+                .extracting(TokenTile::sequences)
+                .containsExactly(4, 4, 1);
+        assertThat(TokenTile.of(layout, Integer.MAX_VALUE, 1, SPAN)).hasSize(9);
     }
 
     @Test
@@ -75,6 +93,7 @@ class SharedBlocksTests {
         TokenTile[] tiles = TokenTile.of(
                 layout(new int[] {position, position}, new int[] {0, 1}, table(0, SHARED), table(1, SHARED)),
                 Integer.MAX_VALUE,
+                TOGETHER,
                 SPAN);
 
         assertThat(tiles).extracting(TokenTile::sharedBlocks).containsExactly(0, 0);

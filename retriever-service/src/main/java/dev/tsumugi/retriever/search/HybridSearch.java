@@ -114,11 +114,15 @@ public class HybridSearch {
         Thread.ofVirtual().name("lexical-leg").start(leg);
         Optional<QueryVector> vector = queryEmbeddings.find(caller.tenant(), question.query());
         List<Match> matching = result(leg);
-        SearchResponse response = transactions.read(caller, () -> answer(question, vector, matching));
-        return response.hits().size() >= Math.min(question.limit(), matching.size())
-                ? response
-                // A document's version was replaced between the two transactions.
-                : transactions.read(caller, () -> answer(question, vector, matching(question)));
+        return transactions.read(
+                caller, () -> answer(question, vector, areVisible(matching) ? matching : matching(question)));
+    }
+
+    /** Whether none was replaced since it was found in another transaction. */
+    private boolean areVisible(List<Match> matches) {
+        MapSqlParameterSource parameters = new MapSqlParameterSource().addValue("ids", ids(matches), Types.ARRAY);
+        Integer visible = jdbc.queryForObject(SearchSql.VISIBLE, parameters, Integer.class);
+        return visible != null && visible == matches.size();
     }
 
     private SearchResponse answer(Question question, Optional<QueryVector> vector, List<Match> matching) {

@@ -86,6 +86,9 @@ final class SearchSql {
     static final String CARRYING = "select c.id from retriever.chunks c " + DOCUMENT
             + " where c.tenant = :tenant and c.id = any (cast(:ids as bigint[])) " + CARRIES;
 
+    /** How many of some chunks are there for the caller. */
+    static final String VISIBLE = "select count(*) from retriever.chunks where id = any (cast(:ids as bigint[]))";
+
     private static final Map<SearchMode, String> PLAIN = statements("", "");
     private static final Map<SearchMode, String> FILTERED = statements(DOCUMENT, CARRIES);
 
